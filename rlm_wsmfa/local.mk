@@ -1,0 +1,8 @@
+# The module: the glue, the only files that see the host, and the libraries it is glued to.
+wsmfamoduledir = $(WSMFA_FR_LIBDIR)
+wsmfamodule_LTLIBRARIES = rlm_wsmfa.la
+rlm_wsmfa_la_CPPFLAGS = $(AM_CPPFLAGS) $(WSMFA_FR_CPPFLAGS) $(TALLOC_CFLAGS) $(PQ_CFLAGS) $(CRYPTO_CFLAGS)
+rlm_wsmfa_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '^rlm_wsmfa$$'
+rlm_wsmfa_la_LIBADD = $(WSMFA_LIBS) $(WSMFA_EXTERNAL_LIBS)
+rlm_wsmfa_la_SOURCES =
+rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa.c
