@@ -1,3 +1,10 @@
 # Configuration: goes to the server's folder (see install-data-local) and, as an example, to $(pkgdatadir)/raddb.
 # A line for each file: raddb_files += raddb/mods-available/wsmfa
+raddb_files += raddb/dictionary.wsmfa
+raddb_files += raddb/mods-available/wsmfa
+raddb_files += raddb/mods-config/wsmfa/clients-wsmfa.conf
+raddb_files += raddb/mods-config/wsmfa/proxy-wsmfa.conf
+raddb_files += raddb/mods-config/wsmfa/texts-en.conf
+raddb_files += raddb/mods-config/wsmfa/texts-fi.conf
+raddb_files += raddb/sites-available/wsmfa
 nobase_dist_pkgdata_DATA += $(raddb_files)
