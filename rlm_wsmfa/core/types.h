@@ -102,6 +102,7 @@ enum wsmfa_reason {
 	WSMFA_REASON_SPENT_STATE,
 	WSMFA_REASON_EXPIRED_STATE,
 	WSMFA_REASON_FOREIGN_STATE,	//!< bound to another account, client or station.
+	WSMFA_REASON_CODE_MISSING,	//!< append mode: a password without a code.
 	WSMFA_REASON_BAD_REQUEST,	//!< malformed name or answer; CHAP with a State.
 	WSMFA_REASON_WRONG_PASSWORD,
 	WSMFA_REASON_SWITCHED,		//!< the user chose another method.
@@ -137,6 +138,7 @@ enum wsmfa_question_kind {
 	WSMFA_ASK_SMS,
 	WSMFA_ASK_PUSH,
 	WSMFA_ASK_RECOVERY,
+	WSMFA_ASK_METHOD,	 //!< which method? Where nothing may be sent unasked.
 	WSMFA_ASK_BANNER,	 //!< announcement put as a question; an empty answer skips it.
 	WSMFA_ASK_ENROLL_TICKET, //!< which ticket did the administrator hand out?
 	WSMFA_ASK_ENROLL_METHOD, //!< which method shall be enrolled?
@@ -180,6 +182,7 @@ struct wsmfa_authenticator {
 	wsmfa_time_t confirmed_at; //!< WSMFA_TIME_NONE until it was proven.
 	wsmfa_time_t disabled_at;  //!< WSMFA_TIME_NONE while it is enabled.
 	int32_t failures;	   //!< counted failures in the budget's days.
+	bool unreachable;	   //!< not of the store: this server has no key for it, or no such provider.
 	/* totp */
 	uint8_t sealed[WSMFA_SEALED_MAX]; //!< core/seal.h; associated data are the account's and the authenticator's ids.
 	size_t sealed_len;
@@ -221,7 +224,11 @@ struct wsmfa_account {
 	wsmfa_time_t announce_from; //!< of the schedule that stands: the organization's own, else the region's.
 	wsmfa_time_t enforce_from;
 	wsmfa_time_t exempt_until;	//!< the latest exemption that is not revoked, WSMFA_TIME_NONE for none.
+	char enforce_on[11];		//!< enforce_from as a date in the region's time zone, YYYY-MM-DD; "" for infinity.
 	wsmfa_time_t banner_shown_at;	//!< last banner put as a question.
+	bool has_ticket;
+	uint8_t ticket_hash[32];	//!< of the newest enrolment ticket that is neither used nor expired.
+	int64_t spare_authenticator_id; //!< reserved for an enrolment, 0 where none can begin: sealing binds to it.
 	size_t authenticators_len;
 	struct wsmfa_authenticator authenticators[WSMFA_AUTHENTICATORS_MAX];
 };
