@@ -20,7 +20,8 @@ struct wsmfa_origin {
 struct wsmfa_limits {
 	int32_t lock_after;	//!< consecutive failures of an account at a station before it waits.
 	int32_t failure_budget; //!< counted failures of an authenticator (or account) in failure_days.
-	int32_t failure_days;
+	int32_t failure_days;	//!< 30: what a load counts too.
+	int32_t max_attempts;	//!< wrong guesses that void a code sent in append mode; dialogues count by their questions.
 	int32_t push_max;	//!< unanswered pushes an account and hour.
 	int32_t sms_max;	//!< an account and hour.
 	int32_t sms_number_max; //!< a number and day.
