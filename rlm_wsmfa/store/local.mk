@@ -2,3 +2,7 @@
 noinst_LTLIBRARIES += libwsmfa_store.la
 libwsmfa_store_la_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS) $(CRYPTO_CFLAGS)
 libwsmfa_store_la_SOURCES =
+libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem.c
+libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_open.c
+libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_settle.c
+libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_setup.c
