@@ -1,6 +1,6 @@
 dnl WSMFA_FREERADIUS
 dnl Finds the server, a complete set of its headers and its folders. A module loads only into the version it was built for.
-dnl Sets WSMFA_FR_VERSION, WSMFA_FR_HEADERS, WSMFA_FR_CPPFLAGS, WSMFA_FR_LIBDIR, WSMFA_FR_RADDBDIR, WSMFA_FR_DICTDIR.
+dnl Sets WSMFA_FR_VERSION, WSMFA_FR_HEADERS, WSMFA_FR_CPPFLAGS, WSMFA_FR_LIBDIR, WSMFA_FR_RADDBDIR.
 
 dnl The headers that Debian's libfreeradius-dev lacks and this module needs.
 m4_define([wsmfa_fr_needed], [autoconf.h build.h features.h radpaths.h radiusd.h modules.h automask.h clients.h connection.h log.h process.h tmpl.h xlat.h])
@@ -18,8 +18,6 @@ AC_DEFUN([WSMFA_FREERADIUS], [
 		[AS_HELP_STRING([--with-freeradius-libdir=DIR], [where the server looks for modules (default: as its headers say)])])
 	AC_ARG_WITH([raddbdir],
 		[AS_HELP_STRING([--with-raddbdir=DIR], [the server's configuration (default: as its headers say)])])
-	AC_ARG_WITH([freeradius-dictdir],
-		[AS_HELP_STRING([--with-freeradius-dictdir=DIR], [the server's dictionaries (default: as its headers say)])])
 
 	dnl Headers: what was given, else the script's folder, else the installed ones if nothing is missing.
 	WSMFA_FR_HEADERS=
@@ -100,9 +98,6 @@ run $srcdir/build-aux/freeradius-headers again, or name other headers with --wit
 		[WSMFA_FR_LIBDIR=WSMFA_FR_VALUE([LIBDIR], [radpaths.h])])
 	AS_IF([test "x$with_raddbdir" != x], [WSMFA_FR_RADDBDIR=$with_raddbdir],
 		[WSMFA_FR_RADDBDIR=WSMFA_FR_VALUE([RADDBDIR], [radpaths.h])])
-	AS_IF([test "x$with_freeradius_dictdir" != x], [WSMFA_FR_DICTDIR=$with_freeradius_dictdir],
-		[WSMFA_FR_DICTDIR=WSMFA_FR_VALUE([DICTDIR], [radpaths.h])])
 	AC_SUBST([WSMFA_FR_LIBDIR])
 	AC_SUBST([WSMFA_FR_RADDBDIR])
-	AC_SUBST([WSMFA_FR_DICTDIR])
 ])
