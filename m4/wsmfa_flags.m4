@@ -1,11 +1,19 @@
 dnl WSMFA_FLAGS
-dnl Flags for our own code: warnings, hardening, and the options --enable-werror and --enable-sanitizers.
+dnl Flags for our own code: warnings, hardening, and the options --enable-werror, --enable-sanitizers and --enable-fuzzers.
 AC_DEFUN([WSMFA_FLAGS], [
 	AC_ARG_ENABLE([werror],
 		[AS_HELP_STRING([--enable-werror], [warnings are errors])], [], [enable_werror=no])
 	AC_ARG_ENABLE([sanitizers],
 		[AS_HELP_STRING([--enable-sanitizers=LIST], [run-time checks of the compiler, e.g. address,undefined or thread])],
 		[], [enable_sanitizers=no])
+	AC_ARG_ENABLE([fuzzers],
+		[AS_HELP_STRING([--enable-fuzzers], [build tests/fuzz too, and everything with coverage for it (needs CC=clang)])],
+		[], [enable_fuzzers=no])
+	AS_IF([test "x$enable_fuzzers" != xno], [
+		AS_IF([test "x$enable_sanitizers" = xno], [enable_sanitizers=address,undefined])
+		AS_VAR_APPEND([enable_sanitizers], [,fuzzer-no-link])
+	])
+	AM_CONDITIONAL([FUZZERS_ENABLED], [test "x$enable_fuzzers" != xno])
 
 	wsmfa_cflags="-std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes"
 	wsmfa_ldflags=
