@@ -5,4 +5,5 @@ check_PROGRAMS += tests/unit/test_build
 endif
 
 dist_check_SCRIPTS += tests/unit/core_purity
+dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
