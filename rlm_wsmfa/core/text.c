@@ -9,7 +9,7 @@
 static struct {
 	char const *setting;
 	char const *english;
-} const texts[WSMFA_TEXTS] = {
+} const built_in[WSMFA_TEXTS] = {
 #define TEXT_ROW(id, name, words) [WSMFA_TEXT_##id] = { .setting = name, .english = words },
 	WSMFA_TEXT_LIST(TEXT_ROW)
 #undef TEXT_ROW
@@ -17,12 +17,12 @@ static struct {
 
 char const *wsmfa_text_setting(enum wsmfa_text id)
 {
-	return id > WSMFA_TEXT_NONE && id < WSMFA_TEXTS ? texts[id].setting : NULL;
+	return id > WSMFA_TEXT_NONE && id < WSMFA_TEXTS ? built_in[id].setting : NULL;
 }
 
 char const *wsmfa_text_english(enum wsmfa_text id)
 {
-	return id > WSMFA_TEXT_NONE && id < WSMFA_TEXTS ? texts[id].english : "";
+	return id > WSMFA_TEXT_NONE && id < WSMFA_TEXTS ? built_in[id].english : "";
 }
 
 /** Value of the placeholder name[0..len), or NULL when there is none of that name. `number` is room for figures. */
