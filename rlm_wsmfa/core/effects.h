@@ -81,8 +81,6 @@ struct wsmfa_question {
 	wsmfa_time_t code_expires_at; //!< of the code or the push; WSMFA_TIME_NONE when none was sent.
 	char number[8];
 	char provider[WSMFA_LABEL_MAX];
-	char phone[WSMFA_PHONE_MAX]; //!< where the code went, "" for none
-	int64_t push_id; //!< the question under which the push was asked, this one or one before it; 0 without a push.
 	uint8_t sealed[WSMFA_SEALED_MAX];
 	size_t sealed_len;
 	char push_state[16]; //!< pending, approved, denied, failed, void.

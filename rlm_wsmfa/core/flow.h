@@ -123,7 +123,6 @@ struct wsmfa_judgement {
 	bool enroll;
 	uint8_t sealed[WSMFA_SEALED_MAX];
 	size_t sealed_len;
-	char phone[WSMFA_PHONE_MAX];
 };
 
 /** What shall happen. After the last step `outcome`, `reason` and `method` are the event's. */

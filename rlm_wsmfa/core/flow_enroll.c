@@ -2,7 +2,6 @@
  * The states of an enrolment at the prompt: ticket, method, proof. It stands apart from flow.c because nothing here
  * admits: a right proof is judged like any second factor, and the store creates the authenticator in the same transaction.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/flow_inner.h"
@@ -151,6 +150,5 @@ void wsmfa_enroll_sms(struct wsmfa_login const *login, struct wsmfa_question con
 		wsmfa_enroll_wrong(login, question, answer, out);
 		return;
 	}
-	right(question, out);
-	snprintf(out->judgement.phone, sizeof(out->judgement.phone), "%s", question->phone);
+	right(question, out); /* the number is the one the code was sent to: the store has it */
 }

@@ -56,7 +56,7 @@ enum wsmfa_step_kind {
 #define WSMFA_HEADERS_MAX 8
 #define WSMFA_HEADER_MAX  1024
 #define WSMFA_BODY_MAX	  8192
-#define WSMFA_ANSWER_MAX  65536 //!< octets of an answer that are read; a longer one is refused.
+#define WSMFA_HTTP_ANSWER_MAX 65536 //!< octets of an answer that are read; a longer one is refused.
 
 struct wsmfa_http_request {
 	char method[8];
