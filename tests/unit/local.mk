@@ -1,6 +1,8 @@
 # make check: a line for each test program, test_x made from test_x.c, and for each script. All speak TAP.
 # A program reads files below $WSMFA_SRCDIR and writes only below the current folder.
+if TESTS_ENABLED
 check_PROGRAMS += tests/unit/test_build
+endif
 
 dist_check_SCRIPTS += tests/unit/core_purity
 dist_check_SCRIPTS += tests/unit/count_results
