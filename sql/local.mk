@@ -11,3 +11,5 @@ nobase_dist_pkgdata_DATA += sql/0008_open.sql
 nobase_dist_pkgdata_DATA += sql/0009_settle.sql
 nobase_dist_pkgdata_DATA += sql/0010_push.sql
 nobase_dist_pkgdata_DATA += sql/0011_seed.sql
+nobase_dist_pkgdata_DATA += sql/0012_compliance.sql
+nobase_dist_pkgdata_DATA += sql/0013_admin.sql
