@@ -7,3 +7,4 @@ endif
 dist_check_SCRIPTS += tests/unit/core_purity
 dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
+dist_check_SCRIPTS += tests/unit/files_listed
