@@ -12,3 +12,4 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_enroll.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_inner.h
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.h
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/types.c
