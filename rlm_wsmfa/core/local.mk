@@ -12,4 +12,6 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_enroll.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_inner.h
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.h
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/codec.c
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/secret.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/types.c
