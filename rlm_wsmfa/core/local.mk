@@ -13,5 +13,6 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_inner.h
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.h
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/codec.c
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/seal.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/secret.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/types.c

@@ -3,6 +3,7 @@
 if TESTS_ENABLED
 check_PROGRAMS += tests/unit/test_build
 check_PROGRAMS += tests/unit/test_codec
+check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_types
 endif
 
