@@ -12,6 +12,7 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_enroll.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/flow_inner.h
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/text.h
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/code.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/codec.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/seal.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/secret.c

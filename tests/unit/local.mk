@@ -2,6 +2,7 @@
 # A program reads files below $WSMFA_SRCDIR and writes only below the current folder.
 if TESTS_ENABLED
 check_PROGRAMS += tests/unit/test_build
+check_PROGRAMS += tests/unit/test_code
 check_PROGRAMS += tests/unit/test_codec
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_types
