@@ -1,9 +1,12 @@
 # make check: a line for each test program, test_x made from test_x.c, and for each script. All speak TAP.
 # A program reads files below $WSMFA_SRCDIR and writes only below the current folder.
 if TESTS_ENABLED
+check_PROGRAMS += tests/unit/test_answer
+check_PROGRAMS += tests/unit/test_append
 check_PROGRAMS += tests/unit/test_build
 check_PROGRAMS += tests/unit/test_code
 check_PROGRAMS += tests/unit/test_codec
+check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_types
 endif
