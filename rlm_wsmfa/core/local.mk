@@ -20,4 +20,5 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/mac.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/name.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/seal.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/secret.c
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/totp.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/types.c

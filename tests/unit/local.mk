@@ -9,6 +9,7 @@ check_PROGRAMS += tests/unit/test_codec
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
 endif
 
