@@ -16,6 +16,7 @@ libwsmfa_core_la_SOURCES += rlm_wsmfa/core/answer.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/append.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/code.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/codec.c
+libwsmfa_core_la_SOURCES += rlm_wsmfa/core/delay.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/mac.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/name.c
 libwsmfa_core_la_SOURCES += rlm_wsmfa/core/seal.c

@@ -6,6 +6,7 @@ check_PROGRAMS += tests/unit/test_append
 check_PROGRAMS += tests/unit/test_build
 check_PROGRAMS += tests/unit/test_code
 check_PROGRAMS += tests/unit/test_codec
+check_PROGRAMS += tests/unit/test_delay
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
