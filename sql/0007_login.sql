@@ -60,11 +60,9 @@ BEGIN
 	IF NOT a.enrolled THEN
 		SELECT t.hash INTO v_ticket FROM wsmfa.ticket t
 		WHERE t.account_id = a.id AND t.used_at IS NULL AND t.expires_at > p_at ORDER BY t.created_at DESC, t.id DESC LIMIT 1;
-		IF a.in_scope AND wsmfa.stage_of(a.announce_from, a.enforce_from, p_at) <> 'observe' THEN
-			-- a sequence writes WAL now and then; nothing is lost with it, so this packet need not wait for the disk
-			PERFORM set_config('synchronous_commit', 'off', true);
-			v_spare := nextval('wsmfa.authenticator_id_seq');
-		END IF;
+		-- a sequence writes WAL now and then; nothing is lost with it, so this packet need not wait for the disk
+		PERFORM set_config('synchronous_commit', 'off', true);
+		v_spare := nextval('wsmfa.authenticator_id_seq');
 	END IF;
 
 	RETURN QUERY

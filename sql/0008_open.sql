@@ -56,6 +56,16 @@ DECLARE
 	b wsmfa.challenge; -- the question before, or the one that is reused or joined
 BEGIN
 	status := 'refused';
+	IF v_sms OR v_push THEN
+		SELECT a.organization_id INTO v_organization_id FROM wsmfa.account a
+		WHERE a.id = p_account_id AND a.disabled_at IS NULL FOR NO KEY UPDATE;
+	ELSE
+		PERFORM 1 FROM wsmfa.account a WHERE a.id = p_account_id AND a.disabled_at IS NULL;
+	END IF;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+
 	IF p_keep_code THEN
 		SELECT c.* INTO b FROM wsmfa.challenge c WHERE c.id = p_before AND c.account_id = p_account_id;
 		IF NOT FOUND THEN
@@ -73,14 +83,6 @@ BEGIN
 		END IF;
 	END IF;
 
-	IF v_sms OR v_push THEN
-		SELECT a.organization_id INTO v_organization_id FROM wsmfa.account a
-		WHERE a.id = p_account_id AND a.disabled_at IS NULL FOR NO KEY UPDATE;
-		IF NOT FOUND THEN
-			RETURN;
-		END IF;
-	END IF;
-
 	IF v_push THEN
 		SELECT c.* INTO b FROM wsmfa.challenge c
 		WHERE c.account_id = p_account_id AND c.kind = 'push' AND c.settled_at IS NULL AND c.push_state IN ('pending', 'approved')
@@ -89,7 +91,7 @@ BEGIN
 		ORDER BY c.id DESC LIMIT 1 FOR UPDATE;
 		IF FOUND THEN
 			IF p_station <> '' AND b.digest = p_digest AND b.client = p_client AND b.station = p_station
-				AND (b.answered_at IS NULL OR coalesce(p_waiter, 0) <> 0)
+				AND (b.answered_at IS NULL OR p_state_hash IS NULL)
 			THEN
 				UPDATE wsmfa.challenge c SET state_hash = coalesce(p_state_hash, c.state_hash), waiter = coalesce(nullif(p_waiter, 0), c.waiter)
 				WHERE c.id = b.id;
@@ -114,13 +116,15 @@ BEGIN
 		WHERE c.account_id = p_account_id AND c.kind = p_kind AND c.digest = p_digest AND c.client = p_client AND c.station = p_station
 			AND p_at - c.opened_at BETWEEN interval '-10 s' AND interval '10 s' AND c.code_mac IS NOT NULL
 			AND c.code_used_at IS NULL AND c.code_expires_at > p_at AND c.phone = p_phone
-			AND (c.state_hash IS NULL) = (p_state_hash IS NULL)
+			AND (c.state_hash IS NULL) = (p_state_hash IS NULL) AND (p_state_hash IS NOT NULL OR c.settled_at IS NULL)
 		ORDER BY c.id DESC LIMIT 1;
 		IF FOUND THEN
 			status := 'reused';
-			expires_at := p_expires_at;
-			IF p_state_hash IS NULL THEN -- append mode: the question itself stands, with its count of guesses
+			-- the newest packet holds the question; one that is answered already is asked anew, with its code
+			UPDATE wsmfa.challenge c SET state_hash = p_state_hash WHERE c.id = b.id AND c.answered_at IS NULL AND c.settled_at IS NULL;
+			IF FOUND THEN
 				challenge_id := b.id;
+				number := '';
 				expires_at := b.expires_at;
 				code_expires_at := b.code_expires_at;
 				RETURN;
@@ -174,7 +178,7 @@ COMMENT ON FUNCTION wsmfa.question_open IS 'Opens a question, for challenge_open
 
 CREATE FUNCTION wsmfa.challenge_open(p_at timestamptz, p_account_id bigint, p_client text, p_station text, p_service text,
 	p_kind text, p_state_hash bytea, p_login bytea, p_attempt integer, p_expires_at timestamptz, p_authenticator_id bigint,
-	p_code_mac bytea, p_code_expires_at timestamptz, p_number text, p_phone text, p_provider text,
+	p_keep_code boolean, p_code_mac bytea, p_code_expires_at timestamptz, p_number text, p_phone text, p_provider text,
 	p_digest bytea, p_waiter bigint, p_sealed bytea, p_shows_banner boolean,
 	p_push_max integer, p_sms_max integer, p_sms_number_max integer, p_sms_organization_max integer, p_sms_total_max integer)
 RETURNS TABLE (status text, challenge_id bigint, number text, expires_at timestamptz, code_expires_at timestamptz)
@@ -189,9 +193,10 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT o.status, o.challenge_id, o.number, o.expires_at, o.code_expires_at
 	FROM wsmfa.question_open(p_at, p_account_id, p_client, p_station, p_service, p_kind, p_state_hash, p_login, p_attempt,
-		p_expires_at, p_authenticator_id, false, p_code_mac, p_code_expires_at, p_number, p_phone, p_provider, p_digest,
-		p_waiter, p_sealed, coalesce(p_shows_banner, false), p_push_max, p_sms_max, p_sms_number_max, p_sms_organization_max,
-		p_sms_total_max, NULL) o;
+		p_expires_at, p_authenticator_id, coalesce(p_keep_code, false), p_code_mac, p_code_expires_at, p_number, p_phone,
+		p_provider, p_digest, p_waiter, p_sealed, coalesce(p_shows_banner, false), p_push_max, p_sms_max, p_sms_number_max,
+		p_sms_organization_max, p_sms_total_max,
+		CASE WHEN p_keep_code THEN (SELECT max(c.id) FROM wsmfa.challenge c WHERE c.account_id = p_account_id AND c.login = p_login) END) o;
 END
 $$;
 COMMENT ON FUNCTION wsmfa.challenge_open IS 'Opens a question. Status: opened, reused (the SMS of an identical packet within 10 s stands), joined (the same login''s push is pending), busy (another login''s is), push_limit, sms_limit, refused. Waits for the disk only if something goes to a phone.';

@@ -137,11 +137,11 @@ BEGIN
 
 	<<judge>>
 	BEGIN
+		EXIT judge WHEN a.disabled_at IS NOT NULL;
 		IF v_verdict = 'aside' THEN
 			status := 'aside';
 			EXIT judge;
 		END IF;
-		EXIT judge WHEN a.disabled_at IS NOT NULL;
 
 		SELECT w.locked_until INTO locked_until FROM wsmfa.station_wait w
 		WHERE w.account_id = p_account_id AND w.station = wsmfa.station_key(p_client, p_station) AND w.locked_until > p_at;
@@ -164,6 +164,12 @@ BEGIN
 					v_tried := v_tried || q.authenticator_id;
 				END IF;
 			END IF;
+		END IF;
+
+		IF v_verdict = 'right' AND p_recovery_hash IS NOT NULL AND NOT EXISTS (SELECT FROM wsmfa.recovery_code k
+			WHERE k.authenticator_id = v_tried[1] AND k.hash = p_recovery_hash)
+		THEN
+			v_verdict := 'wrong'; -- whether a recovery code is right is known only here
 		END IF;
 
 		IF v_verdict = 'right' THEN
@@ -267,12 +273,18 @@ BEGIN
 	END judge;
 
 	IF status IN ('gone', 'replayed', 'locked', 'exhausted', 'enrolled') OR v_verdict <> p_verdict THEN
-		outcome := CASE status WHEN 'right' THEN 'accepted' WHEN 'replayed' THEN 'failed_second_factor' ELSE 'denied' END;
+		outcome := CASE status WHEN 'right' THEN 'accepted' WHEN 'replayed' THEN 'failed_second_factor'
+			WHEN 'wrong' THEN 'failed_second_factor' ELSE 'denied' END;
 		reason := CASE status WHEN 'right' THEN 'proven' WHEN 'replayed' THEN 'replayed_code' WHEN 'locked' THEN 'locked'
+			WHEN 'wrong' THEN 'wrong_code'
 			WHEN 'enrolled' THEN 'enrolled_elsewhere' WHEN 'exhausted' THEN 'no_usable_method'
 			ELSE CASE WHEN a.disabled_at IS NULL THEN 'no_usable_method' ELSE 'disabled' END END;
 	END IF;
 
+	-- a push that is given up is not pending any more: the next one may be a push again
+	IF q.kind = 'push' AND q.push_state = 'pending' AND NOT (status = 'aside' AND p_next_kind = 'push' AND p_next_keep_code) THEN
+		UPDATE wsmfa.challenge c SET push_state = 'void' WHERE c.id = q.id;
+	END IF;
 	IF p_next_kind IS NOT NULL AND (status = 'aside' OR (status = 'wrong' AND locked_until IS NULL AND NOT disabled)
 		OR (status = 'right' AND p_kind = 'enroll_ticket'))
 	THEN
@@ -285,10 +297,17 @@ BEGIN
 		next_status := n.status;
 	END IF;
 
-	IF q.id IS NOT NULL AND (NOT v_sent_code OR status = 'right') AND next_id IS DISTINCT FROM q.id THEN
+	IF q.id IS NOT NULL AND next_id = q.id THEN
+		-- a push that goes on keeps its row, now with a new State; the spent one stays known for a repeat
+		INSERT INTO wsmfa.challenge (account_id, kind, state_hash, client, station, service, login, attempt, opened_at, expires_at,
+			authenticator_id, code_expires_at, number, provider, push_state, answered_at, answer_mac, answer_digest, settled_at,
+			settled_as, outcome, reason, next_id, next_status)
+		VALUES (q.account_id, q.kind, q.state_hash, q.client, q.station, q.service, q.login, q.attempt, q.opened_at, q.expires_at,
+			q.authenticator_id, q.code_expires_at, q.number, q.provider, 'void', q.answered_at, q.answer_mac, q.answer_digest, p_at,
+			status, challenge_settle.outcome, challenge_settle.reason, challenge_settle.next_id, challenge_settle.next_status);
+	ELSIF q.id IS NOT NULL AND (NOT v_sent_code OR status = 'right') THEN
 		UPDATE wsmfa.challenge c SET settled_at = p_at, settled_as = status, outcome = challenge_settle.outcome,
-			reason = challenge_settle.reason, next_id = challenge_settle.next_id, next_status = challenge_settle.next_status,
-			push_state = CASE WHEN c.push_state = 'pending' THEN 'void' ELSE c.push_state END
+			reason = challenge_settle.reason, next_id = challenge_settle.next_id, next_status = challenge_settle.next_status
 		WHERE c.id = q.id;
 	END IF;
 	RETURN NEXT;

@@ -12,7 +12,7 @@ BEGIN
 	status := 'gone';
 	SELECT c.* INTO q FROM wsmfa.challenge c WHERE c.id = p_challenge_id AND c.kind = 'push' FOR UPDATE;
 	IF FOUND AND q.settled_at IS NOT NULL THEN
-		status := CASE WHEN q.settled_by = p_waiter THEN 'repeat' ELSE 'superseded' END;
+		status := 'repeat'; -- challenge_take let this packet through as one
 		outcome := q.outcome;
 		reason := q.reason;
 	ELSIF FOUND THEN
@@ -23,7 +23,7 @@ BEGIN
 	RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION wsmfa.push_wait IS 'Makes a parked request the newest that waits for a push. Status pending: not answered yet. Anything else but superseded, repeat or gone: answered, to be settled now by push_settle; only that lets anybody in.';
+COMMENT ON FUNCTION wsmfa.push_wait IS 'Makes a parked request the newest that waits for a push. Status pending: not answered yet. Anything else but repeat or gone: answered, to be settled now by push_settle; only that lets anybody in.';
 
 CREATE FUNCTION wsmfa.push_settle(p_at timestamptz, p_client text, p_station text, p_service text, p_challenge_id bigint,
 	p_waiter bigint, p_give_up boolean,
@@ -130,8 +130,8 @@ BEGIN
 
 	IF status <> 'pending' THEN
 		first := true;
-		outcome := CASE status WHEN 'right' THEN 'accepted' WHEN 'denied' THEN 'failed_second_factor' WHEN 'expired' THEN 'expired'
-			WHEN 'failed' THEN 'error' ELSE 'denied' END;
+		outcome := CASE status WHEN 'right' THEN 'accepted' WHEN 'expired' THEN 'expired' WHEN 'failed' THEN 'error'
+			ELSE 'denied' END;
 		reason := CASE status WHEN 'right' THEN 'approved' WHEN 'denied' THEN 'suspicious' WHEN 'expired' THEN 'timeout'
 			WHEN 'failed' THEN 'provider_down' WHEN 'locked' THEN 'locked'
 			ELSE CASE WHEN a.disabled_at IS NULL THEN 'no_usable_method' ELSE 'disabled' END END;
