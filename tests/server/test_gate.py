@@ -1,0 +1,190 @@
+"""Every way round the module ends in Access-Reject: what a site, another module or a realm may do to a login.
+
+Each way is tried on the same host without the module first, where it must let somebody in: else it would prove nothing.
+"""
+import os
+import signal
+
+import pytest
+
+from place import now, wait_for
+from sites import (SITE, AcceptingHome, all_of, body, control, first, last, outside, replaced, section, ungated, without)
+
+ACCEPT = control("&Auth-Type := Accept")
+OTHER = "\tAuth-Type Other {\n\t\tok\n\t}\n"
+VIRTUAL = ("home_server inside {\n\tvirtual_server = inside\n}\nhome_server_pool inside {\n\tvirtual_server = inside\n"
+           "\thome_server = inside\n}\nrealm inside {\n\tauth_pool = inside\n}\n"
+           "server inside {\nauthorize {\n" + ACCEPT + "}\n}\n")
+
+# Way: edit of the site; further arguments of the server.
+WAYS = {
+    "Auth-Type := Accept after wsmfa": (last("authorize", ACCEPT), {}),
+    "Auth-Type := Accept before wsmfa and no more of authorize": (
+        first("authorize", ACCEPT + "\tif (ok || noop || updated) {\n\t\treturn\n\t}\n"), {}),
+    "a users file that accepts": (last("authorize", "\tfiles\n"), {
+        "modules": ("files",), "files": {"mods-config/files/authorize": "DEFAULT Auth-Type := Accept\n"}}),
+    "a later Auth-Type": (all_of(last("authorize", control("&Auth-Type += Other")), last("authenticate", OTHER)), {}),
+    "another Auth-Type": (all_of(last("authorize", control("&Auth-Type := Other")), last("authenticate", OTHER)), {}),
+    "authenticate without wsmfa": (body("Auth-Type WSMFA-Login", "\t\tok\n", "\t"), {}),
+    "authenticate that says ok after wsmfa": (
+        body("Auth-Type WSMFA-Login", "\t\tpap {\n\t\t\treject = 1\n\t\t}\n\t\twsmfa {\n\t\t\treject = 1\n"
+             "\t\t\thandled = 1\n\t\t\tfail = 1\n\t\t}\n\t\tok\n", "\t"), {}),
+    "Response-Packet-Type in authorize": (last("authorize", control("&Response-Packet-Type := Access-Accept")), {}),
+    "Response-Packet-Type in authenticate": (
+        body("Auth-Type WSMFA-Login", "\t\tok\n\t" + control("&Response-Packet-Type := Access-Accept"), "\t"), {}),
+    "Autz-Type": (last("authorize", control("&Autz-Type := Again") + "\tAutz-Type Again {\n\t" + ACCEPT + "\t}\n"), {}),
+    "a home server that is a virtual server": (
+        all_of(outside(VIRTUAL), last("authorize", control('&Proxy-To-Realm := "inside"'))), {}),
+    **{f"Post-Auth-Type {name}": (last("authorize", ACCEPT + control(f"&Post-Auth-Type := {name}")), {})
+       for name in ("Reject", "Challenge", "Local", "Client-Lost", "77")},
+    "Post-Auth-Type of a section that is there and empty of all but ok": (
+        all_of(last("authorize", ACCEPT + control("&Post-Auth-Type := Mine")),
+               last("post-auth", "\tPost-Auth-Type Mine {\n\t\twsmfa\n\t\tok\n\t}\n")), {}),
+    "Post-Auth-Type set in authenticate": (
+        body("Auth-Type WSMFA-Login", "\t" + control("&Post-Auth-Type := Local") + "\t\tok\n", "\t"), {}),
+}
+
+
+@pytest.fixture(scope="module")
+def people(place):
+    return place.person(totp=True), place.person(services=["community"]), place.person(disabled=now())
+
+
+def tries(server, people):
+    """Logins that nothing but a way round the module would let in."""
+    enrolled, free, disabled = people
+    client = server.client()
+    yield "enrolled, wrong password", client.ask(enrolled.name, "wrong")
+    yield "enrolled, right password", client.ask(enrolled.name, enrolled.password)
+    yield "unknown account", client.ask("nobody", "correct")
+    yield "disabled account", client.ask(disabled.name, disabled.password)
+    yield "not in scope, wrong password", client.ask(free.name, "wrong")
+    yield "no password", client.ask(enrolled.name)
+    yield "unknown State", client.ask(enrolled.name, enrolled.code(), b"x" * 22)
+    yield "CHAP", client.ask(enrolled.name, chap="wrong")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_way_round_the_gate(place, make_server, people, way):
+    edit, more = WAYS[way]
+    bare = make_server(site=ungated(edit(SITE)), without=("wsmfa",), **more).start()
+    assert bare.client(strict=False).ask("anybody", "wrong").code == "accept", "control: without the module it is a way in"
+    bare.stop()
+    server = make_server(edit=edit, **more).start()
+    for who, reply in tries(server, people):
+        assert reply is None or reply.code in ("reject", "challenge"), f"{who} got in"
+        if who != "enrolled, right password":
+            assert reply is None or reply.code == "reject", who
+    assert server.radiusd.pid()
+
+
+def test_a_proxied_realm_lets_nobody_in(place, make_server, people):
+    home = AcceptingHome()
+    try:
+        edit = all_of(outside(home.realm()), last("authorize", control('&Proxy-To-Realm := "foreign"')))
+        bare = make_server(site=ungated(edit(SITE)), without=("wsmfa",)).start()
+        assert bare.client(strict=False).ask("anybody", "wrong").code == "accept", "control: without the module it is a way in"
+        bare.stop()
+        server = make_server(edit=edit).start()
+        for who, reply in tries(server, people):
+            assert reply is None or reply.code == "reject", f"{who} got in"
+        assert home.asked > 1
+    finally:
+        home.close()
+
+
+def test_always_ok_for_pap(place, make_server, people):
+    """A first factor that accepts everybody: unknown accounts are refused, known ones are asked all the same."""
+    server = make_server(edit=replaced("\t\tpap\n\t\tif (ok)", "\t\tok\n\t\tif (ok)")).start()
+    client = server.client()
+    enrolled, free, disabled = people
+    assert client.ask("nobody", "anything").code == "reject"
+    assert client.ask(disabled.name, "anything").code == "reject"
+    reply = client.ask(enrolled.name, "anything")
+    assert reply.code == "challenge"
+    assert client.ask(enrolled.name, enrolled.wrong_code(), reply.state).code == "challenge"
+    late = place.person()
+    assert server.client("127.0.0.5").ask(late.name, "anything").code == "reject"
+    # What the rules accept on a first factor alone, they accept on this one.
+    assert server.client("127.0.0.4").ask(free.name, "anything").code == "accept"
+
+
+# A site that is edited behind the running server, then a HUP. The edit, and a login that would then get in.
+HUPS = {
+    "the gate is gone": all_of(body("post-auth", ""), last("authorize", ACCEPT)),
+    "the gate is overridden": all_of(
+        body("post-auth", "\twsmfa {\n\t\treject = 1\n\t}\n\tok\n"), last("authorize", ACCEPT)),
+    "the gate is not first": all_of(
+        body("post-auth", "\tif (ok || noop) {\n\t\tok\n\t}\n\twsmfa\n"), last("authorize", ACCEPT)),
+    "a Post-Auth-Type without the gate": all_of(
+        last("post-auth", "\tPost-Auth-Type Mine {\n\t\tok\n\t}\n"),
+        last("authorize", ACCEPT + control("&Post-Auth-Type := Mine"))),
+    "authenticate is replaced": body("Auth-Type WSMFA-Login", "\t\tok\n", "\t"),
+    "the gate is in a policy of another name": all_of(
+        body("post-auth", "\tif (&User-Name == \"somebody else\") {\n\t\twsmfa\n\t}\n"), last("authorize", ACCEPT)),
+}
+
+
+@pytest.mark.parametrize("name", HUPS)
+def test_hup_behind_the_module(place, make_server, people, name):
+    server = make_server().start()
+    enrolled, free, _ = people
+    client, community = server.client(), server.client("127.0.0.4")
+    assert community.ask(free.name, free.password).code == "accept"
+    site = server.radiusd.raddb / "sites-available/wsmfa"
+    site.write_text(HUPS[name](site.read_text()))
+    server.mark()
+    os.kill(server.radiusd.pid(), signal.SIGHUP)
+    wait_for(lambda: "Loaded virtual server wsmfa" in server.fresh_log(), "the site is loaded again")
+    for who, reply in tries(server, people):
+        assert reply is None or reply.code == "reject" or who == "enrolled, right password", who
+        assert reply is None or reply.code != "accept", who
+    # One reload, one engine.
+    assert server.radiusd.pid()
+
+
+def test_hup_of_an_unchanged_site(place, make_server, people):
+    server = make_server().start()
+    enrolled = place.person(totp=True)
+    client = server.client()
+    state = client.ask(enrolled.name, enrolled.password).state
+    site = server.radiusd.raddb / "sites-available/wsmfa"
+    site.write_text(site.read_text() + "\n# a remark\n")
+    server.mark()
+    os.kill(server.radiusd.pid(), signal.SIGHUP)
+    wait_for(lambda: "Loaded virtual server wsmfa" in server.fresh_log(), "the site is loaded again")
+    assert client.ask(enrolled.name, enrolled.code(), state).code == "accept"
+    assert "rlm_wsmfa: engine" not in server.fresh_log()
+
+
+# Sites that the module refuses to start with: edit, and words that the refusal holds beside the file's name.
+REFUSED = {
+    "no gate": (body("post-auth", "\tok\n"), ["post-auth"]),
+    "no post-auth": (without("post-auth"), ["post-auth"]),
+    "overridden": (replaced("\t#  The gate. First and bare.\n\twsmfa\n", "\twsmfa {\n\t\treject = 1\n\t}\n"), ["post-auth"]),
+    "not first": (first("post-auth", "\tok\n"), ["post-auth"]),
+    "in an if": (replaced("\t#  The gate. First and bare.\n\twsmfa\n", "\tif (1) {\n\t\twsmfa\n\t}\n"), ["post-auth"]),
+    **{f"{name} without it": (body(f"Post-Auth-Type {name}", "\t\tok\n", "\t"), [name])
+       for name in ("REJECT", "Challenge", "Client-Lost")},
+    "a Post-Auth-Type of one's own": (last("post-auth", "\tPost-Auth-Type Mine {\n\t\tok\n\t}\n"), ["Mine"]),
+    "REJECT overridden": (
+        body("Post-Auth-Type REJECT", "\t\twsmfa {\n\t\t\treject = 1\n\t\t}\n\t\tok\n", "\t"), ["REJECT"]),
+    "no pre-proxy": (without("pre-proxy"), ["pre-proxy"]),
+    "no post-proxy": (without("post-proxy"), ["post-proxy"]),
+    "no Fail-Authentication": (without("Post-Proxy-Type Fail-Authentication", "\t"), ["Fail-Authentication"]),
+    "no WSMFA-Login": (without("Auth-Type WSMFA-Login", "\t"), ["WSMFA-Login"]),
+    "no WSMFA-Response": (without("Auth-Type WSMFA-Response", "\t"), ["WSMFA-Response"]),
+    "another server that answers": (outside(
+        "server other {\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.5\n\tport = 40999\n}\nauthorize {\n\tpap\n}\n}\n"),
+        ["other"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_site_that_is_refused(place, make_server, name):
+    edit, words = REFUSED[name]
+    server = make_server(edit=edit)
+    said = server.refuses()
+    for word in words:
+        assert word in said, said
+    assert "wsmfa" in said
