@@ -4,7 +4,7 @@
 
 #include "store/store_mem_private.h"
 
-void *mem_push(void **list, size_t size)
+void *wsmfa_mem_push(void **list, size_t size)
 {
 	void **row = calloc(1, size);
 
@@ -15,7 +15,7 @@ void *mem_push(void **list, size_t size)
 	return row;
 }
 
-void mem_copy(char *to, size_t size, char const *from)
+void wsmfa_mem_copy(char *to, size_t size, char const *from)
 {
 	size_t len = strnlen(from, size - 1);
 
@@ -23,7 +23,7 @@ void mem_copy(char *to, size_t size, char const *from)
 	to[len] = '\0';
 }
 
-bool mem_enter(struct wsmfa_mem *m, enum wsmfa_mem_call call, enum wsmfa_store_result *result)
+bool wsmfa_mem_enter(struct wsmfa_mem *m, enum wsmfa_mem_call call, enum wsmfa_store_result *result)
 {
 	void (*hook)(struct wsmfa_store *, void *);
 	void *ctx;
@@ -46,12 +46,12 @@ bool mem_enter(struct wsmfa_mem *m, enum wsmfa_mem_call call, enum wsmfa_store_r
 	return false;
 }
 
-void mem_leave(struct wsmfa_mem *m)
+void wsmfa_mem_leave(struct wsmfa_mem *m)
 {
 	pthread_mutex_unlock(&m->lock);
 }
 
-struct mem_account *mem_account_find(struct wsmfa_mem *m, int64_t id)
+struct mem_account *wsmfa_mem_account_find(struct wsmfa_mem *m, int64_t id)
 {
 	struct mem_account *a = m->accounts;
 
@@ -60,7 +60,7 @@ struct mem_account *mem_account_find(struct wsmfa_mem *m, int64_t id)
 	return a;
 }
 
-struct mem_authenticator *mem_authenticator_find(struct mem_account *a, int64_t id)
+struct mem_authenticator *wsmfa_mem_authenticator_find(struct mem_account *a, int64_t id)
 {
 	for (size_t i = 0; i < a->authenticators_len; i++) {
 		if (a->authenticators[i].a.id == id)
@@ -69,7 +69,7 @@ struct mem_authenticator *mem_authenticator_find(struct mem_account *a, int64_t 
 	return NULL;
 }
 
-struct mem_challenge *mem_challenge_find(struct wsmfa_mem *m, int64_t id)
+struct mem_challenge *wsmfa_mem_challenge_find(struct wsmfa_mem *m, int64_t id)
 {
 	struct mem_challenge *c = m->challenges;
 
@@ -78,22 +78,28 @@ struct mem_challenge *mem_challenge_find(struct wsmfa_mem *m, int64_t id)
 	return c;
 }
 
-struct mem_pair *mem_pair_get(struct wsmfa_mem *m, int64_t account_id, char const *station)
+struct mem_pair *wsmfa_mem_pair_get(struct wsmfa_mem *m, int64_t account_id, char const *client, char const *station)
 {
 	struct mem_pair *p = m->pairs;
+	char key[sizeof(p->station)] = "client:";
 
-	while (p && (p->account_id != account_id || strcmp(p->station, station) != 0))
+	if (*station)
+		MEM_COPY(key, station);
+	else
+		wsmfa_mem_copy(key + strlen(key), sizeof(key) - strlen(key), client);
+	while (p && (p->account_id != account_id || strcmp(p->station, key) != 0))
 		p = p->next;
 	if (!p) {
 		p = MEM_PUSH(m->pairs, struct mem_pair);
 		p->account_id = account_id;
 		p->until = WSMFA_TIME_NONE;
-		MEM_COPY(p->station, station);
+		MEM_COPY(p->station, key);
 	}
 	return p;
 }
 
-struct mem_mark *mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_time_t at, int64_t account_id, int64_t of)
+struct mem_mark *wsmfa_mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_time_t at, int64_t account_id,
+				int64_t of)
 {
 	struct mem_mark *mark = MEM_PUSH(m->marks, struct mem_mark);
 
@@ -104,16 +110,17 @@ struct mem_mark *mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_ti
 	return mark;
 }
 
-int32_t mem_failures(struct wsmfa_mem *m, int64_t account_id, int64_t id, int32_t days, wsmfa_time_t at)
+int32_t wsmfa_mem_failures(struct wsmfa_mem *m, int64_t account_id, int64_t id, int32_t days, wsmfa_time_t at)
 {
 	int32_t n = 0;
 
 	for (struct mem_mark *k = m->marks; k; k = k->next)
-		n += k->kind == MEM_FAILURE && k->account_id == account_id && k->of == id && k->at > at - days * WSMFA_DAY;
+		n += k->kind == MEM_FAILURE && k->account_id == account_id && k->of == id &&
+		     k->at > at - days * WSMFA_DAY;
 	return n;
 }
 
-bool mem_enrolled(struct mem_account const *a)
+bool wsmfa_mem_enrolled(struct mem_account const *a)
 {
 	for (size_t i = 0; i < a->authenticators_len; i++) {
 		struct wsmfa_authenticator const *k = &a->authenticators[i].a;
@@ -124,7 +131,12 @@ bool mem_enrolled(struct mem_account const *a)
 	return false;
 }
 
-bool mem_push_pending(struct mem_challenge const *c, wsmfa_time_t at)
+bool wsmfa_mem_is_near(wsmfa_time_t a, wsmfa_time_t b, wsmfa_time_t within)
+{
+	return a - b <= within && b - a <= within; // two servers' clocks
+}
+
+bool wsmfa_mem_push_pending(struct mem_challenge const *c, wsmfa_time_t at)
 {
 	return c->q.kind == WSMFA_ASK_PUSH && !c->settled && strcmp(c->q.push_state, "pending") == 0 &&
 	       at < c->q.code_expires_at;
@@ -137,14 +149,16 @@ static struct mem_schedule *schedule_find(struct mem_schedule *list, int64_t id,
 	return list;
 }
 
-/* The earliest time from which one of the services requires MFA; a service that nobody knows always has. */
+/* The earliest time from which one of the services requires MFA of the account; a service that nobody knows always has. */
 static void service_scope(struct wsmfa_mem *m, char const *code, wsmfa_time_t at, struct wsmfa_account *out)
 {
 	struct mem_schedule *service = schedule_find(m->services, 0, code);
 	wsmfa_time_t from = service ? service->enforce_from : -WSMFA_TIME_FOREVER;
 
-	if (*code == '\0' || from == WSMFA_TIME_NONE || at < from)
+	if (from == WSMFA_TIME_NONE || at < from)
 		return;
+	if (from < out->created_at)
+		from = out->created_at;
 	if (!out->in_scope || from < out->in_scope_from)
 		out->in_scope_from = from;
 	out->in_scope = true;
@@ -169,20 +183,23 @@ static void stage_load(struct wsmfa_mem *m, wsmfa_time_t at, struct wsmfa_accoun
 static void authenticators_load(struct wsmfa_mem *m, struct mem_account const *a, wsmfa_time_t at,
 				struct wsmfa_account *out)
 {
-	out->authenticators_len = a->authenticators_len;
+	out->authenticators_len = 0;
 	for (size_t i = 0; i < a->authenticators_len; i++) {
 		struct mem_authenticator const *from = &a->authenticators[i];
-		struct wsmfa_authenticator *to = &out->authenticators[i];
+		struct wsmfa_authenticator *to = &out->authenticators[out->authenticators_len];
 
+		if (from->a.confirmed_at == WSMFA_TIME_NONE)
+			continue;
+		out->authenticators_len++;
 		*to = from->a;
-		to->failures = mem_failures(m, a->a.id, from->a.id, 30, at);
+		to->failures = wsmfa_mem_failures(m, a->a.id, from->a.id, 30, at);
 		to->codes_left = 0;
 		for (size_t j = 0; j < from->codes_len; j++)
 			to->codes_left += !from->codes[j].used;
 	}
 }
 
-void mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_account *out)
+void wsmfa_mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_account *out)
 {
 	struct mem_account const *a = m->accounts;
 	wsmfa_time_t at = origin->at, until;
@@ -194,9 +211,9 @@ void mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsm
 		return;
 	*out = a->a;
 	out->known = true;
-	until = mem_pair_get(m, out->id, origin->station)->until;
+	until = wsmfa_mem_pair_get(m, out->id, origin->client, origin->station)->until;
 	out->locked_until = until > at ? until : WSMFA_TIME_NONE;
-	out->failures = mem_failures(m, out->id, 0, 30, at);
+	out->failures = wsmfa_mem_failures(m, out->id, 0, 30, at);
 	out->in_scope = false;
 	out->in_scope_from = WSMFA_TIME_NONE;
 	for (size_t i = 0; i < a->services_len; i++)
@@ -204,13 +221,15 @@ void mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsm
 	service_scope(m, origin->service, at, out);
 	stage_load(m, at, out);
 	for (struct mem_mark *t = m->marks; t; t = t->next) {
-		if (t->kind != MEM_TICKET || t->account_id != out->id || t->used || at >= t->at || out->has_ticket)
+		if (t->kind != MEM_TICKET || t->account_id != out->id || t->used || at >= t->at || out->has_ticket ||
+		    wsmfa_mem_enrolled(a))
 			continue;
 		out->has_ticket = true;
 		memcpy(out->ticket_hash, t->mac, WSMFA_HASH_LEN);
 	}
 	authenticators_load(m, a, at, out);
-	out->spare_authenticator_id = mem_enrolled(a) ? 0 : ++m->last_id;
+	if (!wsmfa_mem_enrolled(a))
+		out->spare_authenticator_id = ++m->last_id;
 }
 
 static enum wsmfa_store_result mem_op_load(struct wsmfa_store *s, struct wsmfa_origin const *origin,
@@ -219,16 +238,16 @@ static enum wsmfa_store_result mem_op_load(struct wsmfa_store *s, struct wsmfa_o
 	struct wsmfa_mem *m = (struct wsmfa_mem *)s;
 	enum wsmfa_store_result r;
 
-	if (!mem_enter(m, WSMFA_MEM_LOAD, &r))
+	if (!wsmfa_mem_enter(m, WSMFA_MEM_LOAD, &r))
 		return r;
-	mem_load(m, origin, out);
-	mem_leave(m);
+	wsmfa_mem_load(m, origin, out);
+	wsmfa_mem_leave(m);
 	return WSMFA_STORE_OK;
 }
 
 static bool take_is_foreign(struct wsmfa_mem *m, struct mem_challenge const *c, struct wsmfa_origin const *origin)
 {
-	struct mem_account const *a = mem_account_find(m, c->account_id);
+	struct mem_account const *a = wsmfa_mem_account_find(m, c->account_id);
 
 	return !a || strcmp(a->a.name, origin->account) != 0 || strcmp(c->client, origin->client) != 0 ||
 	       (*c->station && *origin->station && strcmp(c->station, origin->station) != 0);
@@ -242,9 +261,10 @@ static enum wsmfa_take_status take(struct wsmfa_mem *m, struct mem_challenge *c,
 	if (c->taken) {
 		bool same = memcmp(c->answer_mac, answer_mac, WSMFA_HASH_LEN) == 0 &&
 			    strcmp(c->station, origin->station) == 0;
-		bool joins = digest && c->has_digest && memcmp(c->digest, digest, WSMFA_HASH_LEN) == 0;
+		bool joins = digest && c->has_answer_digest && memcmp(c->answer_digest, digest, WSMFA_HASH_LEN) == 0;
 
-		if (same && (origin->at - c->taken_at <= MEM_REPEAT_WITHIN || (joins && mem_push_pending(c, origin->at))))
+		if (same && (wsmfa_mem_is_near(origin->at, c->taken_at, MEM_REPEAT_WITHIN) ||
+			     (joins && wsmfa_mem_push_pending(c, origin->at))))
 			return WSMFA_TAKE_REPEAT;
 		return WSMFA_TAKE_SPENT;
 	}
@@ -253,11 +273,9 @@ static enum wsmfa_take_status take(struct wsmfa_mem *m, struct mem_challenge *c,
 	c->taken = true;
 	c->taken_at = origin->at;
 	memcpy(c->answer_mac, answer_mac, WSMFA_HASH_LEN);
-	if (!*c->station)
-		MEM_COPY(c->station, origin->station);
-	c->has_digest = digest != NULL;
+	c->has_answer_digest = digest != NULL;
 	if (digest)
-		memcpy(c->digest, digest, WSMFA_HASH_LEN);
+		memcpy(c->answer_digest, digest, WSMFA_HASH_LEN);
 	return WSMFA_TAKE_TAKEN;
 }
 
@@ -270,7 +288,7 @@ static enum wsmfa_store_result mem_op_take(struct wsmfa_store *s, struct wsmfa_o
 	struct mem_challenge *c;
 	enum wsmfa_store_result r;
 
-	if (!mem_enter(m, WSMFA_MEM_TAKE, &r))
+	if (!wsmfa_mem_enter(m, WSMFA_MEM_TAKE, &r))
 		return r;
 	c = m->challenges;
 	while (c && (!c->has_state || memcmp(c->state_hash, state_hash, WSMFA_HASH_LEN) != 0))
@@ -279,8 +297,8 @@ static enum wsmfa_store_result mem_op_take(struct wsmfa_store *s, struct wsmfa_o
 	memset(question, 0, sizeof(*question));
 	if (*status == WSMFA_TAKE_TAKEN || *status == WSMFA_TAKE_REPEAT)
 		*question = c->q;
-	mem_load(m, origin, account);
-	mem_leave(m);
+	wsmfa_mem_load(m, origin, account);
+	wsmfa_mem_leave(m);
 	return WSMFA_STORE_OK;
 }
 
@@ -312,10 +330,10 @@ static void mem_op_free(struct wsmfa_store *s)
 static struct wsmfa_store_ops const mem_ops = {
 	.load = mem_op_load,
 	.take = mem_op_take,
-	.open = mem_op_open,
-	.settle = mem_op_settle,
-	.wait = mem_op_wait,
-	.settle_push = mem_op_settle_push,
+	.open = wsmfa_mem_op_open,
+	.settle = wsmfa_mem_op_settle,
+	.wait = wsmfa_mem_op_wait,
+	.settle_push = wsmfa_mem_op_settle_push,
 	.free = mem_op_free,
 };
 

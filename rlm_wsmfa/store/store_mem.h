@@ -52,7 +52,7 @@ void wsmfa_mem_remove_authenticator(struct wsmfa_store *s, int64_t id);
 /** What the phone says, as wsmfa.answer_push. False when nothing is pending or the number is not the one shown. */
 bool wsmfa_mem_answer_push(struct wsmfa_store *s, int64_t challenge_id, bool approve, char const *number,
 			   wsmfa_time_t at);
-/** The provider could not ask, as wsmfa.push_failed. False when nothing is pending. */
+/** The provider could not ask, as wsmfa.push_report. False when nothing is pending. */
 bool wsmfa_mem_fail_push(struct wsmfa_store *s, int64_t challenge_id);
 
 /*

@@ -2,9 +2,14 @@
  * Apart from settling, because a settlement opens questions too. */
 #include "store/store_mem_private.h"
 
-static bool opening_sends(struct wsmfa_opening const *o)
+static bool opening_is_sms(struct wsmfa_opening const *o)
 {
-	return o->phone && *o->phone && o->code_mac && !o->keep_code;
+	return (o->kind == WSMFA_ASK_SMS || o->kind == WSMFA_ASK_ENROLL_SMS) && o->code_mac && !o->keep_code;
+}
+
+static bool opening_is_push(struct wsmfa_opening const *o)
+{
+	return o->kind == WSMFA_ASK_PUSH && !o->keep_code;
 }
 
 /* The same packet again: account, client, station and digest are equal. */
@@ -16,31 +21,27 @@ static bool is_same_packet(struct mem_challenge const *c, struct wsmfa_origin co
 	       strcmp(c->station, origin->station) == 0;
 }
 
-/* The newest packet holds the question, whichever server answered the older one. */
-static void state_move(struct mem_challenge *c, struct wsmfa_opening const *o)
+static void state_set(struct mem_challenge *c, uint8_t const *state_hash)
 {
-	c->has_state = o->state_hash != NULL;
-	if (o->state_hash)
-		memcpy(c->state_hash, o->state_hash, WSMFA_HASH_LEN);
+	c->has_state = state_hash != NULL;
+	if (state_hash)
+		memcpy(c->state_hash, state_hash, WSMFA_HASH_LEN);
 }
 
-static bool sms_reused(struct wsmfa_mem *m, struct wsmfa_origin const *origin, int64_t account_id,
-		       struct wsmfa_opening const *o, struct wsmfa_opened *out)
+/* The question whose code still stands for an identical packet, NULL for none. */
+static struct mem_challenge *sms_reused(struct wsmfa_mem *m, struct wsmfa_origin const *origin, int64_t account_id,
+					struct wsmfa_opening const *o)
 {
-	struct mem_challenge *c;
+	struct mem_challenge *c = m->challenges;
 
-	if (o->attempt != 1 || !opening_sends(o))
-		return false;
-	for (c = m->challenges; c; c = c->next) {
-		if (is_same_packet(c, origin, account_id, o) && !c->taken && !c->settled &&
-		    origin->at - c->q.opened_at <= MEM_REPEAT_WITHIN && origin->at < c->q.code_expires_at)
+	for (; c; c = c->next) {
+		if (is_same_packet(c, origin, account_id, o) && !c->code_used && origin->at < c->q.code_expires_at &&
+		    wsmfa_mem_is_near(origin->at, c->q.opened_at, MEM_REPEAT_WITHIN) &&
+		    strcmp(c->phone, o->phone) == 0 && c->has_state == (o->state_hash != NULL) &&
+		    (c->has_state || !c->settled))
 			break;
 	}
-	if (!c)
-		return false;
-	state_move(c, o);
-	*out = (struct wsmfa_opened) { WSMFA_OPEN_REUSED, c->q.id, "", c->q.expires_at };
-	return true;
+	return c;
 }
 
 static bool sms_within_limits(struct wsmfa_mem *m, wsmfa_time_t at, struct wsmfa_limits const *limits,
@@ -70,63 +71,76 @@ static enum wsmfa_open_status push_status(struct wsmfa_mem *m, struct wsmfa_orig
 	int32_t unanswered = 0;
 
 	for (struct mem_challenge *c = m->challenges; c; c = c->next) {
+		bool approved = strcmp(c->q.push_state, "approved") == 0;
+		bool joins = *origin->station && is_same_packet(c, origin, account_id, o);
+
 		if (c->account_id != account_id || c->q.kind != WSMFA_ASK_PUSH)
 			continue;
-		if (mem_push_pending(c, origin->at)) {
-			if (!*origin->station || !is_same_packet(c, origin, account_id, o))
+		if (wsmfa_mem_push_pending(c, origin->at) ||
+		    (approved && joins && !c->settled && origin->at < c->q.code_expires_at)) {
+			if (!joins || (c->taken && o->state_hash))
 				return WSMFA_OPEN_BUSY;
-			state_move(c, o);
-			c->waiter = o->waiter;
+			if (o->state_hash)
+				state_set(c, o->state_hash);
+			if (o->waiter)
+				c->waiter = o->waiter;
 			out->challenge_id = c->q.id;
 			out->expires_at = c->q.expires_at;
 			MEM_COPY(out->number, c->q.number);
 			return WSMFA_OPEN_JOINED;
 		}
-		unanswered += c->q.opened_at > origin->at - WSMFA_HOUR && strcmp(c->q.push_state, "approved") != 0 &&
-			      strcmp(c->q.push_state, "denied") != 0;
+		unanswered += c->q.opened_at > origin->at - WSMFA_HOUR && !c->push_answered;
 	}
 	return unanswered >= limits->push_max ? WSMFA_OPEN_PUSH_LIMIT : WSMFA_OPEN_OPENED;
 }
 
-static void code_keep(struct wsmfa_question *to, struct wsmfa_question const *from)
+static void code_set(struct mem_challenge *c, struct wsmfa_opening const *o)
 {
-	memcpy(to->code_mac, from->code_mac, sizeof(to->code_mac));
-	memcpy(to->number, from->number, sizeof(to->number));
-	memcpy(to->provider, from->provider, sizeof(to->provider));
-	memcpy(to->sealed, from->sealed, sizeof(to->sealed));
-	to->code_expires_at = from->code_expires_at;
-	to->sealed_len = from->sealed_len;
+	if (o->code_mac)
+		memcpy(c->q.code_mac, o->code_mac, WSMFA_HASH_LEN);
+	if (o->code_mac || o->kind == WSMFA_ASK_PUSH)
+		c->q.code_expires_at = o->code_expires_at;
+	MEM_COPY(c->q.number, o->number ? o->number : "");
+	MEM_COPY(c->q.provider, o->provider ? o->provider : "");
+	MEM_COPY(c->phone, o->phone ? o->phone : "");
+	c->q.sealed_len = o->sealed ? o->sealed_len : 0;
+	if (c->q.sealed_len)
+		memcpy(c->q.sealed, o->sealed, c->q.sealed_len);
 }
 
+static void code_keep(struct mem_challenge *to, struct mem_challenge const *from)
+{
+	memcpy(to->q.code_mac, from->q.code_mac, sizeof(to->q.code_mac));
+	memcpy(to->q.number, from->q.number, sizeof(to->q.number));
+	memcpy(to->q.provider, from->q.provider, sizeof(to->q.provider));
+	memcpy(to->q.sealed, from->q.sealed, sizeof(to->q.sealed));
+	memcpy(to->phone, from->phone, sizeof(to->phone));
+	to->q.code_expires_at = from->q.code_expires_at;
+	to->q.sealed_len = from->q.sealed_len;
+}
+
+/* `keep` is the question whose code it keeps or reuses, NULL for none. */
 static struct mem_challenge *challenge_add(struct wsmfa_mem *m, struct wsmfa_origin const *origin, int64_t account_id,
-					   struct mem_challenge const *before, struct wsmfa_opening const *o)
+					   struct mem_challenge const *keep, struct wsmfa_opening const *o)
 {
 	struct mem_challenge *c = MEM_PUSH(m->challenges, struct mem_challenge);
 
 	c->q.id = ++m->last_id;
 	c->q.kind = o->kind;
-	memcpy(c->q.login, o->login, sizeof(c->q.login));
+	memcpy(c->q.login, o->keep_code ? keep->q.login : o->login, sizeof(c->q.login));
 	c->q.attempt = o->attempt;
 	c->q.opened_at = origin->at;
 	c->q.expires_at = o->expires_at;
-	c->q.authenticator_id = o->authenticator_id;
+	c->q.authenticator_id =
+		o->keep_code && keep->q.authenticator_id ? keep->q.authenticator_id : o->authenticator_id;
 	c->q.code_expires_at = WSMFA_TIME_NONE;
-	if (o->keep_code && before) {
-		code_keep(&c->q, &before->q);
-	} else {
-		if (o->code_mac)
-			memcpy(c->q.code_mac, o->code_mac, WSMFA_HASH_LEN);
-		if (o->code_mac || o->kind == WSMFA_ASK_PUSH)
-			c->q.code_expires_at = o->code_expires_at;
-		MEM_COPY(c->q.number, o->number ? o->number : "");
-		MEM_COPY(c->q.provider, o->provider ? o->provider : "");
-		c->q.sealed_len = o->sealed ? o->sealed_len : 0;
-		if (c->q.sealed_len)
-			memcpy(c->q.sealed, o->sealed, c->q.sealed_len);
-	}
+	if (keep)
+		code_keep(c, keep);
+	else
+		code_set(c, o);
 	if (o->kind == WSMFA_ASK_PUSH)
 		MEM_COPY(c->q.push_state, "pending");
-	state_move(c, o);
+	state_set(c, o->state_hash);
 	c->account_id = account_id;
 	MEM_COPY(c->client, origin->client);
 	MEM_COPY(c->station, origin->station);
@@ -137,52 +151,101 @@ static struct mem_challenge *challenge_add(struct wsmfa_mem *m, struct wsmfa_ori
 	return c;
 }
 
-void mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
-	      int64_t account_id, struct mem_challenge const *before, struct wsmfa_opening const *o,
-	      struct wsmfa_opened *out)
+/* A push that is on its way keeps its row, since the phone knows its id: the row is asked anew. */
+static void push_ask_anew(struct mem_challenge *c, struct wsmfa_opening const *o, struct wsmfa_opened *out)
 {
-	struct mem_account *a = mem_account_find(m, account_id);
-
-	memset(out, 0, sizeof(*out));
-	if (!a || a->a.disabled_at != WSMFA_TIME_NONE || o->sealed_len > WSMFA_SEALED_MAX)
+	if (c->q.kind != WSMFA_ASK_PUSH || c->settled ||
+	    (strcmp(c->q.push_state, "pending") != 0 && strcmp(c->q.push_state, "approved") != 0))
 		return;
-	if (sms_reused(m, origin, account_id, o, out))
-		return;
-	if (opening_sends(o) && !sms_within_limits(m, origin->at, limits, a, o->phone)) {
-		out->status = WSMFA_OPEN_SMS_LIMIT;
-		return;
-	}
-	if (o->kind == WSMFA_ASK_PUSH && !o->keep_code) {
-		out->status = push_status(m, origin, limits, account_id, o, out);
-		if (out->status != WSMFA_OPEN_OPENED)
-			return;
-	}
-	if (opening_sends(o)) {
-		struct mem_mark *sent = mem_mark(m, MEM_SMS, origin->at, account_id, a->a.organization_id);
-
-		MEM_COPY(sent->phone, o->phone);
-	}
-	if (o->shows_banner)
-		a->a.banner_shown_at = origin->at;
+	state_set(c, o->state_hash);
+	c->q.attempt = o->attempt;
+	c->q.expires_at = o->expires_at;
+	c->taken = false;
+	if (o->waiter)
+		c->waiter = o->waiter;
 	out->status = WSMFA_OPEN_OPENED;
-	out->challenge_id = challenge_add(m, origin, account_id, before, o)->q.id;
-	out->expires_at = o->expires_at;
+	out->challenge_id = c->q.id;
+	out->expires_at = c->q.expires_at;
+	MEM_COPY(out->number, c->q.number);
 }
 
-enum wsmfa_store_result mem_op_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
-				    struct wsmfa_limits const *limits, int64_t account_id,
-				    struct wsmfa_opening const *opening, struct wsmfa_opened *out)
+/* One code sent in append mode at a time. */
+static void sent_forget(struct wsmfa_mem *m, struct wsmfa_origin const *origin, int64_t account_id)
+{
+	for (struct mem_challenge *c = m->challenges; c; c = c->next) {
+		if (!c->has_state && c->q.kind == WSMFA_ASK_SMS && c->account_id == account_id &&
+		    strcmp(c->client, origin->client) == 0 && strcmp(c->station, origin->station) == 0)
+			c->settled = true;
+	}
+}
+
+/* What goes to a phone: joined, reused, refused, or counted. False: *out says how it ended. */
+static bool phone_allows(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
+			 struct mem_account *a, struct wsmfa_opening const *o, struct mem_challenge **keep,
+			 struct wsmfa_opened *out)
+{
+	if (opening_is_push(o)) {
+		out->status = push_status(m, origin, limits, a->a.id, o, out);
+		return out->status == WSMFA_OPEN_OPENED;
+	}
+	*keep = sms_reused(m, origin, a->a.id, o);
+	out->status = *keep ? WSMFA_OPEN_REUSED : WSMFA_OPEN_SMS_LIMIT;
+	if (*keep && !(*keep)->taken && !(*keep)->settled) { // the newest packet holds the question
+		state_set(*keep, o->state_hash);
+		out->challenge_id = (*keep)->q.id;
+		out->expires_at = (*keep)->q.expires_at;
+		return false;
+	}
+	if (*keep)
+		return true;
+	if (!sms_within_limits(m, origin->at, limits, a, o->phone))
+		return false;
+	out->status = WSMFA_OPEN_OPENED;
+	MEM_COPY(wsmfa_mem_mark(m, MEM_SMS, origin->at, a->a.id, a->a.organization_id)->phone, o->phone);
+	return true;
+}
+
+void wsmfa_mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
+		    int64_t account_id, struct mem_challenge *before, struct wsmfa_opening const *o,
+		    struct wsmfa_opened *out)
+{
+	struct mem_account *a = wsmfa_mem_account_find(m, account_id);
+	struct mem_challenge *keep = o->keep_code ? before : NULL;
+
+	memset(out, 0, sizeof(*out));
+	if (!a || a->a.disabled_at != WSMFA_TIME_NONE || o->sealed_len > WSMFA_SEALED_MAX || (o->keep_code && !before))
+		return;
+	if (keep && o->kind == WSMFA_ASK_PUSH) {
+		push_ask_anew(keep, o, out);
+		return;
+	}
+	if ((opening_is_sms(o) || opening_is_push(o)) && !phone_allows(m, origin, limits, a, o, &keep, out))
+		return;
+	if (!o->state_hash)
+		sent_forget(m, origin, account_id);
+	if (o->shows_banner)
+		a->a.banner_shown_at = origin->at;
+	if (out->status != WSMFA_OPEN_REUSED)
+		out->status = WSMFA_OPEN_OPENED;
+	out->challenge_id = challenge_add(m, origin, account_id, keep, o)->q.id;
+	out->expires_at = o->expires_at;
+	MEM_COPY(out->number, m->challenges->q.number);
+}
+
+enum wsmfa_store_result wsmfa_mem_op_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
+					  struct wsmfa_limits const *limits, int64_t account_id,
+					  struct wsmfa_opening const *opening, struct wsmfa_opened *out)
 {
 	struct wsmfa_mem *m = (struct wsmfa_mem *)s;
 	struct mem_challenge *before;
 	enum wsmfa_store_result r;
 
-	if (!mem_enter(m, WSMFA_MEM_OPEN, &r))
+	if (!wsmfa_mem_enter(m, WSMFA_MEM_OPEN, &r))
 		return r;
-	before = m->challenges; // newest first: the question before of the same login
+	before = m->challenges; // newest first
 	while (before && (before->account_id != account_id || memcmp(before->q.login, opening->login, 16) != 0))
 		before = before->next;
-	mem_open(m, origin, limits, account_id, before, opening, out);
-	mem_leave(m);
+	wsmfa_mem_open(m, origin, limits, account_id, before, opening, out);
+	wsmfa_mem_leave(m);
 	return WSMFA_STORE_OK;
 }

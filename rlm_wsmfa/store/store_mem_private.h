@@ -15,12 +15,12 @@
 #define MEM_REPEAT_WITHIN   (10 * WSMFA_SECOND)
 #define MEM_GUESS_WITHIN    (60 * WSMFA_SECOND)
 #define MEM_SERVICES_MAX    8
-#define MEM_CODES_MAX	    16
+#define MEM_CODES_MAX       16
 
 struct mem_schedule {
 	struct mem_schedule *next;
 	char code[WSMFA_CODE_MAX]; // of a region or service
-	int64_t id;		   // of an organization
+	int64_t id;                // of an organization
 	uint32_t allowed_kinds;
 	wsmfa_time_t announce_from; // of a service: unused
 	wsmfa_time_t enforce_from;  // of a service: requires MFA from
@@ -45,16 +45,16 @@ struct mem_account {
 	size_t authenticators_len;
 };
 
-/* The pair of account and calling station, and its consecutive failures. */
+/* The pair of account and calling station (or client, without one), and its consecutive failures. */
 struct mem_pair {
 	struct mem_pair *next;
 	int64_t account_id;
-	char station[WSMFA_STATION_MAX];
+	char station[WSMFA_STATION_MAX + WSMFA_CLIENT_MAX];
 	int32_t failures;
 	wsmfa_time_t until;
 };
 
-enum mem_mark_kind { MEM_FAILURE, MEM_GUESS, MEM_SMS, MEM_TICKET };
+enum mem_mark_kind { MEM_FAILURE, MEM_SMS, MEM_TICKET };
 
 /* Something that happened at a time and is counted or looked up later. */
 struct mem_mark {
@@ -63,7 +63,8 @@ struct mem_mark {
 	wsmfa_time_t at; // of a ticket: its end
 	int64_t account_id;
 	int64_t of; // of a failure: the authenticator, 0 for the account; of an SMS: the organization
-	uint8_t mac[WSMFA_HASH_LEN];
+	bool has_mac;
+	uint8_t mac[WSMFA_HASH_LEN]; // of a failure: the guess; of a ticket: its hash
 	char phone[WSMFA_PHONE_MAX];
 	bool used;
 };
@@ -78,14 +79,20 @@ struct mem_challenge {
 	char station[WSMFA_STATION_MAX];
 	bool has_digest;
 	uint8_t digest[WSMFA_HASH_LEN];
+	char phone[WSMFA_PHONE_MAX];
+	bool code_used;
 	int32_t guesses; // append: wrong ones
 	int64_t waiter;
+	bool push_answered;
 	/* taken */
 	bool taken;
 	wsmfa_time_t taken_at;
 	uint8_t answer_mac[WSMFA_HASH_LEN];
+	bool has_answer_digest;
+	uint8_t answer_digest[WSMFA_HASH_LEN];
 	/* settled */
 	bool settled;
+	int64_t settled_by; // the waiter it was settled for
 	struct wsmfa_settled result;
 };
 
@@ -108,46 +115,49 @@ struct wsmfa_mem {
 };
 
 /** calloc that aborts, linked in front of *list (a pointer to the list's head). */
-#define MEM_PUSH(list, type) ((type *)mem_push((void **)&(list), sizeof(type)))
-void *mem_push(void **list, size_t size);
+#define MEM_PUSH(list, type) ((type *)wsmfa_mem_push((void **)&(list), sizeof(type)))
+void *wsmfa_mem_push(void **list, size_t size);
 
 /** Copies with truncation to a field of known size. */
-#define MEM_COPY(to, from) mem_copy((to), sizeof(to), (from))
-void mem_copy(char *to, size_t size, char const *from);
+#define MEM_COPY(to, from) wsmfa_mem_copy((to), sizeof(to), (from))
+void wsmfa_mem_copy(char *to, size_t size, char const *from);
 
 /** Locks and counts. False: *result is what the call must return at once; the lock is then free again. */
-bool mem_enter(struct wsmfa_mem *m, enum wsmfa_mem_call call, enum wsmfa_store_result *result);
-void mem_leave(struct wsmfa_mem *m);
+bool wsmfa_mem_enter(struct wsmfa_mem *m, enum wsmfa_mem_call call, enum wsmfa_store_result *result);
+void wsmfa_mem_leave(struct wsmfa_mem *m);
 
-struct mem_account *mem_account_find(struct wsmfa_mem *m, int64_t id);
-struct mem_authenticator *mem_authenticator_find(struct mem_account *a, int64_t id);
-struct mem_challenge *mem_challenge_find(struct wsmfa_mem *m, int64_t id);
-/** The pair of account and station, made when absent. */
-struct mem_pair *mem_pair_get(struct wsmfa_mem *m, int64_t account_id, char const *station);
+struct mem_account *wsmfa_mem_account_find(struct wsmfa_mem *m, int64_t id);
+struct mem_authenticator *wsmfa_mem_authenticator_find(struct mem_account *a, int64_t id);
+struct mem_challenge *wsmfa_mem_challenge_find(struct wsmfa_mem *m, int64_t id);
+/** The pair of account and station (the client, where there is none), made when absent. */
+struct mem_pair *wsmfa_mem_pair_get(struct wsmfa_mem *m, int64_t account_id, char const *client, char const *station);
 /** Counted failures of an authenticator, or of the account with id 0, in the `days` before `at`. */
-int32_t mem_failures(struct wsmfa_mem *m, int64_t account_id, int64_t id, int32_t days, wsmfa_time_t at);
-bool mem_enrolled(struct mem_account const *a);
-/** An approval can still come, and the answer still matters. */
-bool mem_push_pending(struct mem_challenge const *c, wsmfa_time_t at);
-void mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_account *out);
-struct mem_mark *mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_time_t at, int64_t account_id,
-			  int64_t of);
+int32_t wsmfa_mem_failures(struct wsmfa_mem *m, int64_t account_id, int64_t id, int32_t days, wsmfa_time_t at);
+bool wsmfa_mem_enrolled(struct mem_account const *a);
+/** Are two times at most so far from each other? */
+bool wsmfa_mem_is_near(wsmfa_time_t a, wsmfa_time_t b, wsmfa_time_t within);
+/** An answer can still come, and it still matters. */
+bool wsmfa_mem_push_pending(struct mem_challenge const *c, wsmfa_time_t at);
+void wsmfa_mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_account *out);
+struct mem_mark *wsmfa_mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_time_t at, int64_t account_id,
+				int64_t of);
 
-/** wsmfa_store_ops.open without the lock; `before` is the question that `keep_code` keeps the code of, or NULL. */
-void mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
-	      int64_t account_id, struct mem_challenge const *before, struct wsmfa_opening const *opening,
-	      struct wsmfa_opened *out);
+/** wsmfa_store_ops.open without the lock; `before` is the question that `keep_code` keeps the code of, NULL for none. */
+void wsmfa_mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
+		    int64_t account_id, struct mem_challenge *before, struct wsmfa_opening const *opening,
+		    struct wsmfa_opened *out);
 
-enum wsmfa_store_result mem_op_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
-				    struct wsmfa_limits const *limits, int64_t account_id,
-				    struct wsmfa_opening const *opening, struct wsmfa_opened *out);
-enum wsmfa_store_result mem_op_settle(struct wsmfa_store *s, struct wsmfa_origin const *origin,
-				      struct wsmfa_limits const *limits, struct wsmfa_settlement const *settlement,
-				      struct wsmfa_settled *out);
-enum wsmfa_store_result mem_op_wait(struct wsmfa_store *s, struct wsmfa_origin const *origin, int64_t challenge_id,
-				    int64_t waiter, struct wsmfa_settled *out);
-enum wsmfa_store_result mem_op_settle_push(struct wsmfa_store *s, struct wsmfa_origin const *origin,
-					   struct wsmfa_limits const *limits, int64_t challenge_id, int64_t waiter,
-					   bool give_up, struct wsmfa_opening const *next, struct wsmfa_settled *out);
+enum wsmfa_store_result wsmfa_mem_op_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
+					  struct wsmfa_limits const *limits, int64_t account_id,
+					  struct wsmfa_opening const *opening, struct wsmfa_opened *out);
+enum wsmfa_store_result wsmfa_mem_op_settle(struct wsmfa_store *s, struct wsmfa_origin const *origin,
+					    struct wsmfa_limits const *limits,
+					    struct wsmfa_settlement const *settlement, struct wsmfa_settled *out);
+enum wsmfa_store_result wsmfa_mem_op_wait(struct wsmfa_store *s, struct wsmfa_origin const *origin,
+					  int64_t challenge_id, int64_t waiter, struct wsmfa_settled *out);
+enum wsmfa_store_result wsmfa_mem_op_settle_push(struct wsmfa_store *s, struct wsmfa_origin const *origin,
+						 struct wsmfa_limits const *limits, int64_t challenge_id,
+						 int64_t waiter, bool give_up, struct wsmfa_opening const *next,
+						 struct wsmfa_settled *out);
 
 #endif

@@ -33,7 +33,7 @@ void wsmfa_mem_region(struct wsmfa_store *s, char const *code, wsmfa_time_t anno
 
 	schedule_set(&m->regions, 0, code,
 		     &(struct mem_schedule) { .announce_from = announce_from, .enforce_from = enforce_from });
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_organization(struct wsmfa_store *s, int64_t id, uint32_t allowed_kinds, wsmfa_time_t announce_from,
@@ -45,7 +45,7 @@ void wsmfa_mem_organization(struct wsmfa_store *s, int64_t id, uint32_t allowed_
 		     &(struct mem_schedule) { .allowed_kinds = allowed_kinds,
 					      .announce_from = announce_from,
 					      .enforce_from = enforce_from });
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_service(struct wsmfa_store *s, char const *code, wsmfa_time_t requires_from)
@@ -53,7 +53,7 @@ void wsmfa_mem_service(struct wsmfa_store *s, char const *code, wsmfa_time_t req
 	struct wsmfa_mem *m = setup(s);
 
 	schedule_set(&m->services, 0, code, &(struct mem_schedule) { .enforce_from = requires_from });
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 static int64_t id_take(struct wsmfa_mem *m, int64_t id)
@@ -79,17 +79,17 @@ int64_t wsmfa_mem_account(struct wsmfa_store *s, struct wsmfa_account const *a, 
 		char *to = row->services[row->services_len++];
 		size_t len = strcspn(services, ",");
 
-		mem_copy(to, len < WSMFA_CODE_MAX ? len + 1 : WSMFA_CODE_MAX, services);
+		wsmfa_mem_copy(to, len < WSMFA_CODE_MAX ? len + 1 : WSMFA_CODE_MAX, services);
 		services += len + (services[len] == ',');
 	}
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 	return row->a.id;
 }
 
 int64_t wsmfa_mem_authenticator(struct wsmfa_store *s, int64_t account_id, struct wsmfa_authenticator const *a)
 {
 	struct wsmfa_mem *m = setup(s);
-	struct mem_account *account = mem_account_find(m, account_id);
+	struct mem_account *account = wsmfa_mem_account_find(m, account_id);
 	struct mem_authenticator *row;
 
 	if (!account || account->authenticators_len == WSMFA_AUTHENTICATORS_MAX)
@@ -98,7 +98,7 @@ int64_t wsmfa_mem_authenticator(struct wsmfa_store *s, int64_t account_id, struc
 	memset(row, 0, sizeof(*row));
 	row->a = *a;
 	row->a.id = id_take(m, a->id);
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 	return row->a.id;
 }
 
@@ -107,7 +107,7 @@ static struct mem_authenticator *authenticator_owner(struct wsmfa_mem *m, int64_
 	struct mem_authenticator *found = NULL;
 
 	for (*owner = m->accounts; *owner; *owner = (*owner)->next) {
-		found = mem_authenticator_find(*owner, id);
+		found = wsmfa_mem_authenticator_find(*owner, id);
 		if (found)
 			break;
 	}
@@ -123,31 +123,31 @@ void wsmfa_mem_recovery_code(struct wsmfa_store *s, int64_t authenticator_id, ui
 	if (!a || a->codes_len == MEM_CODES_MAX)
 		abort();
 	memcpy(a->codes[a->codes_len++].hash, hash, WSMFA_HASH_LEN);
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_ticket(struct wsmfa_store *s, int64_t account_id, uint8_t const *hash, wsmfa_time_t expires_at)
 {
 	struct wsmfa_mem *m = setup(s);
 
-	memcpy(mem_mark(m, MEM_TICKET, expires_at, account_id, 0)->mac, hash, WSMFA_HASH_LEN);
-	mem_leave(m);
+	memcpy(wsmfa_mem_mark(m, MEM_TICKET, expires_at, account_id, 0)->mac, hash, WSMFA_HASH_LEN);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_exempt(struct wsmfa_store *s, int64_t account_id, wsmfa_time_t until)
 {
 	struct wsmfa_mem *m = setup(s);
 
-	mem_account_find(m, account_id)->a.exempt_until = until;
-	mem_leave(m);
+	wsmfa_mem_account_find(m, account_id)->a.exempt_until = until;
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_disable_account(struct wsmfa_store *s, int64_t account_id, wsmfa_time_t at)
 {
 	struct wsmfa_mem *m = setup(s);
 
-	mem_account_find(m, account_id)->a.disabled_at = at;
-	mem_leave(m);
+	wsmfa_mem_account_find(m, account_id)->a.disabled_at = at;
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_disable_authenticator(struct wsmfa_store *s, int64_t id, wsmfa_time_t at)
@@ -156,7 +156,7 @@ void wsmfa_mem_disable_authenticator(struct wsmfa_store *s, int64_t id, wsmfa_ti
 	struct mem_account *owner;
 
 	authenticator_owner(m, id, &owner)->a.disabled_at = at;
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_remove_authenticator(struct wsmfa_store *s, int64_t id)
@@ -167,32 +167,34 @@ void wsmfa_mem_remove_authenticator(struct wsmfa_store *s, int64_t id)
 	struct mem_authenticator *last = &owner->authenticators[--owner->authenticators_len];
 
 	memmove(a, a + 1, (size_t)(last - a) * sizeof(*a));
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 bool wsmfa_mem_answer_push(struct wsmfa_store *s, int64_t challenge_id, bool approve, char const *number,
 			   wsmfa_time_t at)
 {
 	struct wsmfa_mem *m = setup(s);
-	struct mem_challenge *c = mem_challenge_find(m, challenge_id);
-	bool answered = c && mem_push_pending(c, at) &&
+	struct mem_challenge *c = wsmfa_mem_challenge_find(m, challenge_id);
+	bool answered = c && wsmfa_mem_push_pending(c, at) &&
 			(!approve || !*c->q.number || (number && strcmp(number, c->q.number) == 0));
 
-	if (answered)
+	if (answered) {
 		MEM_COPY(c->q.push_state, approve ? "approved" : "denied");
-	mem_leave(m);
+		c->push_answered = true;
+	}
+	wsmfa_mem_leave(m);
 	return answered;
 }
 
 bool wsmfa_mem_fail_push(struct wsmfa_store *s, int64_t challenge_id)
 {
 	struct wsmfa_mem *m = setup(s);
-	struct mem_challenge *c = mem_challenge_find(m, challenge_id);
+	struct mem_challenge *c = wsmfa_mem_challenge_find(m, challenge_id);
 	bool pending = c && !c->settled && strcmp(c->q.push_state, "pending") == 0;
 
 	if (pending)
 		MEM_COPY(c->q.push_state, "failed");
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 	return pending;
 }
 
@@ -202,7 +204,7 @@ void wsmfa_mem_fault(struct wsmfa_store *s, enum wsmfa_mem_call call, enum wsmfa
 
 	m->calls[call].has_fault = true;
 	m->calls[call].fault = result;
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 void wsmfa_mem_hook(struct wsmfa_store *s, enum wsmfa_mem_call call, void (*hook)(struct wsmfa_store *, void *),
@@ -212,7 +214,7 @@ void wsmfa_mem_hook(struct wsmfa_store *s, enum wsmfa_mem_call call, void (*hook
 
 	m->calls[call].hook = hook;
 	m->calls[call].hook_ctx = ctx;
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 }
 
 unsigned wsmfa_mem_calls(struct wsmfa_store *s, enum wsmfa_mem_call call)
@@ -220,6 +222,6 @@ unsigned wsmfa_mem_calls(struct wsmfa_store *s, enum wsmfa_mem_call call)
 	struct wsmfa_mem *m = setup(s);
 	unsigned n = m->calls[call].count;
 
-	mem_leave(m);
+	wsmfa_mem_leave(m);
 	return n;
 }
