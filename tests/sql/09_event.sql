@@ -1,0 +1,62 @@
+-- Events: batches, partitions that make themselves and go, when accounts were last seen, heartbeats.
+BEGIN;
+SELECT * FROM no_plan();
+
+CREATE TEMP TABLE a AS SELECT t.account('alice') AS alice, t.account('bob') AS bob;
+CREATE FUNCTION pg_temp.us(timestamptz) RETURNS bigint LANGUAGE sql AS $$ SELECT (extract(epoch FROM date_trunc('second', $1)) * 1000000)::bigint + extract(microseconds FROM $1)::bigint % 1000000 $$;
+CREATE FUNCTION pg_temp.add(variadic jsonb[]) RETURNS bigint LANGUAGE sql AS $$ SELECT wsmfa.events_add(to_jsonb($1)) $$;
+
+SELECT is(pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-03 09:00:00.123457+00'), 'account_id', alice, 'account', 'alice', 'client', '192.0.2.1', 'station', 'st-1',
+	'service', 'elements', 'region', 'EMEA', 'stage', 'enforce', 'decision', 'challenge', 'method', 'totp', 'outcome', 'accepted', 'reason', 'proven')), 1::bigint, 'an event') FROM a;
+SELECT results_eq('SELECT at, account, organization, client, calling_station, service, region, stage, decision, method, outcome, reason, count FROM wsmfa.login_event',
+	$$ VALUES (timestamptz '2024-06-03 09:00:00.123457+00', 'alice', 'Acme', '192.0.2.1', 'st-1', 'elements', 'EMEA', 'enforce', 'challenge', 'totp', 'accepted', 'proven', 1) $$, 'as it is read');
+SELECT is(wsmfa.events_add('[]'), 0::bigint, 'none');
+SELECT is(pg_temp.add('{"at": 1717405200000000, "account_id": 0, "account": "nobody", "outcome": "failed_first_factor", "count": 7}', '{}', '{"account": "", "outcome": "", "count": 0, "at": 1717405200000000}'), 3::bigint, 'incomplete ones are written too');
+SELECT results_eq('SELECT account, outcome, count FROM wsmfa.event WHERE at = ''2024-06-03 09:00+00'' ORDER BY count', $$ VALUES (NULL, 'error', 1), ('nobody', 'failed_first_factor', 7) $$, 'what is missing is null, an outcome is never');
+SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE at = statement_timestamp()), 0, 'control: a time of its own');
+SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE at > now() - interval '1 min'), 1, 'without a time it is now');
+SELECT is(wsmfa.events_add(jsonb_build_array(jsonb_build_object('station', repeat('x', 300), 'reason', repeat('y', 99), 'outcome', 'denied'))), 1::bigint, 'too long ones');
+SELECT is((SELECT max(length(station)) FROM wsmfa.event), 253, 'are cut');
+SELECT is(t.try($$ SELECT wsmfa.events_add('{"at": 1}') $$), '22023: cannot call jsonb_to_recordset on a non-array', 'an object is no array');
+
+-- last seen
+SELECT results_eq('SELECT last_login, last_mfa_login FROM wsmfa.account_seen', $$ VALUES (timestamptz '2024-06-03 09:00:00.123457+00', timestamptz '2024-06-03 09:00:00.123457+00') $$, 'seen');
+SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-04 00:00+00'), 'account_id', alice, 'outcome', 'accepted'), jsonb_build_object('at', pg_temp.us('2024-06-02 00:00+00'), 'account_id', alice, 'outcome', 'accepted', 'method', 'sms'),
+	jsonb_build_object('at', pg_temp.us('2024-06-05 00:00+00'), 'account_id', alice, 'outcome', 'denied', 'method', 'sms'), jsonb_build_object('at', pg_temp.us('2024-06-05 00:00+00'), 'account_id', 987654, 'outcome', 'accepted')) FROM a;
+SELECT results_eq('SELECT last_login, last_mfa_login FROM wsmfa.account_seen', $$ VALUES (timestamptz '2024-06-04 00:00+00', timestamptz '2024-06-03 09:00:00.123457+00') $$, 'only an accept counts, only later ones, with a method or without');
+SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-05 00:00+00'), 'account_id', bob, 'outcome', 'accepted', 'method', 'none')) FROM a;
+SELECT is((SELECT last_mfa_login FROM wsmfa.account_seen WHERE account_id = (SELECT bob FROM a)), NULL, 'none is no method');
+
+-- partitions
+SELECT is((SELECT tableoid::regclass::text FROM wsmfa.event WHERE at > now() - interval '1 min' LIMIT 1), 'wsmfa.event_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'), 'this month''s partition is there');
+SELECT is((SELECT tableoid::regclass::text FROM wsmfa.event WHERE account = 'alice'), 'wsmfa.event_default', 'what has none goes to the default');
+SELECT is(wsmfa.event_partitions('2024-05-31 23:00:00-02', 1), 2, 'two months are missing: UTC decides which');
+SELECT is((SELECT tableoid::regclass::text FROM wsmfa.event WHERE account = 'alice'), 'wsmfa.event_2024_06', 'events move out of the default');
+SELECT has_table('wsmfa', 'event_2024_07', 'and the next is ready');
+SELECT is(wsmfa.event_partitions('2024-05-31 23:00:00-02', 1), 0, 'nothing to do twice');
+SELECT is((SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'event_2024_07'), $$FOR VALUES FROM ('2024-07-01 05:45:00+05:45') TO ('2024-08-01 05:45:00+05:45')$$, 'its bounds are UTC''s');
+SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 2, 'with the indexes');
+SELECT isnt(obj_description('wsmfa.event_2024_06'::regclass), NULL, 'and a comment');
+DO $$ BEGIN EXECUTE 'DROP TABLE wsmfa.event_' || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM'); END $$;
+SELECT wsmfa.events_add('[]');
+SELECT has_table('wsmfa', 'event_' || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM'), 'a batch makes next month''s partition when it is missing');
+INSERT INTO wsmfa.event (at, outcome) VALUES ('2023-01-01 00:00+00', 'accepted'), ('2024-06-30 23:59:59+00', 'accepted');
+SELECT is(wsmfa.event_partitions_drop('2025-07-31 23:59+00'), 0, '13 months back is June');
+SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE at < '2024-01-01'), 0, 'older ones go out of the default');
+SELECT is(wsmfa.event_partitions_drop('2025-08-01 00:00+00'), 1, 'a minute later it goes');
+SELECT hasnt_table('wsmfa', 'event_2024_06', 'June');
+SELECT has_table('wsmfa', 'event_2024_07', 'not July');
+SELECT is(t.try('SELECT wsmfa.event_partitions_drop(now(), 0)'), 'P0001: events are kept for at least 1 month', 'at least one month is kept');
+
+-- heartbeats
+SELECT wsmfa.heartbeat('radius-1', '1.0', '2024-06-01 00:00+00', '2024-06-03 00:00+00', 'running', 3, '{"gateway": "open"}', '{"accepted": 5}', 20, 10);
+SELECT wsmfa.heartbeat('radius-1', '1.1', '2024-06-02 00:00+00', '2024-06-04 00:00+00', 'running', 0, NULL, NULL, 25, 10);
+SELECT results_eq('SELECT name, version, at, parked, breakers, counters FROM wsmfa.server', $$ VALUES ('radius-1', '1.1', timestamptz '2024-06-04 00:00+00', 0, '{}'::jsonb, '{}'::jsonb) $$, 'a row a server');
+SELECT results_eq('SELECT failure_budget, failure_time FROM wsmfa.failure_policy', $$ VALUES (25, interval '240 h') $$, 'tells the views the budget');
+SELECT wsmfa.heartbeat('radius-2', '1.1', '2024-06-02 00:00+00', '2024-06-03 00:00+00', 'running', 0, NULL, NULL, 99, 9);
+SELECT is((SELECT failure_budget FROM wsmfa.failure_policy), 25, 'the newest one does');
+DELETE FROM wsmfa.server;
+SELECT results_eq('SELECT failure_budget, failure_time FROM wsmfa.failure_policy', $$ VALUES (30, interval '720 h') $$, '30 in 30 days without any');
+
+SELECT * FROM finish();
+ROLLBACK;
