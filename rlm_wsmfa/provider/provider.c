@@ -1,0 +1,21 @@
+/* The registry: which backend a settings' type means.
+ * Apart from the backends, which know nothing of each other. */
+#include "provider/provider.h"
+
+#include <string.h>
+
+#include "provider/backends.h"
+
+static struct wsmfa_provider_ops const *const backends[] = {
+	&wsmfa_sms_file,
+	&wsmfa_push_local,
+};
+
+struct wsmfa_provider_ops const *wsmfa_provider_find(enum wsmfa_kind channel, char const *type)
+{
+	for (size_t i = 0; i < sizeof(backends) / sizeof(*backends); i++) {
+		if (backends[i]->channel == channel && strcmp(backends[i]->type, type) == 0)
+			return backends[i];
+	}
+	return NULL;
+}
