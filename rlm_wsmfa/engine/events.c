@@ -1,0 +1,300 @@
+/* The queue of login events and its batches; see events.h.
+ * Apart from the other statements of the engine: it alone must survive hours without a database. */
+#include "engine/events.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/table.h"
+#include "engine/wall.h"
+#include "provider/out.h"
+
+/** An event without its empty room: five strings one after another, each with its NUL. */
+struct wsmfa_packed_event {
+	struct wsmfa_packed_event *next;
+	wsmfa_time_t at;
+	int64_t account_id;
+	uint64_t count;
+	bool is_loss; //!< stands for `count` events that are lost
+	uint8_t stage, has_decision, decision, method, outcome, reason;
+	char text[];
+};
+
+static void events_on_timer(struct wsmfa_timer *);
+
+void wsmfa_events_init(struct wsmfa_events *es)
+{
+	memset(es, 0, sizeof(*es));
+	pthread_mutex_init(&es->lock, NULL);
+	es->end = &es->first;
+	es->batch_max = WSMFA_EVENTS_BATCH;
+}
+
+static void list_free(struct wsmfa_packed_event *e)
+{
+	while (e) {
+		struct wsmfa_packed_event *next = e->next;
+
+		free(e);
+		e = next;
+	}
+}
+
+void wsmfa_events_free(struct wsmfa_events *es)
+{
+	list_free(es->batch);
+	list_free(es->first);
+	pthread_mutex_destroy(&es->lock);
+}
+
+static struct wsmfa_packed_event *event_pack(struct wsmfa_event const *event)
+{
+	char const *texts[] = { event->account, event->client, event->station, event->service, event->region };
+	size_t len = 0;
+	struct wsmfa_packed_event *e;
+	char *at;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		len += strlen(texts[i]) + 1;
+	e = malloc(sizeof(*e) + len);
+	if (!e)
+		return NULL;
+	e->next = NULL;
+	e->at = event->at;
+	e->account_id = event->account_id;
+	e->count = 1;
+	e->is_loss = false;
+	e->stage = (uint8_t)event->stage;
+	e->has_decision = event->has_decision;
+	e->decision = (uint8_t)event->decision;
+	e->method = (uint8_t)event->method;
+	e->outcome = (uint8_t)event->outcome;
+	e->reason = (uint8_t)event->reason;
+	at = e->text;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		size_t n = strlen(texts[i]) + 1;
+
+		memcpy(at, texts[i], n);
+		at += n;
+	}
+	return e;
+}
+
+/** Takes `e`; a loss when the queue is full or `e` is NULL. True when a full batch waits. */
+static bool queue_add(struct wsmfa_events *es, struct wsmfa_packed_event *e)
+{
+	bool full_batch;
+
+	pthread_mutex_lock(&es->lock);
+	if (!e || es->len >= WSMFA_EVENTS_MAX) {
+		es->lost++;
+	} else {
+		*es->end = e;
+		es->end = &e->next;
+		es->len++;
+		e = NULL;
+	}
+	full_batch = es->len == WSMFA_EVENTS_BATCH;
+	pthread_mutex_unlock(&es->lock);
+	free(e);
+	return full_batch;
+}
+
+bool wsmfa_events_add(struct wsmfa_events *es, struct wsmfa_event const *event)
+{
+	return queue_add(es, event_pack(event));
+}
+
+/** Moves the oldest events from the queue to `batch`. */
+static void batch_take(struct wsmfa_events *es)
+{
+	struct wsmfa_packed_event **end = &es->batch;
+
+	pthread_mutex_lock(&es->lock);
+	for (size_t n = 0; n < es->batch_max && es->first; n++) {
+		*end = es->first;
+		end = &(*end)->next;
+		es->first = es->first->next;
+		es->len--;
+	}
+	if (!es->first)
+		es->end = &es->first;
+	*end = NULL;
+	pthread_mutex_unlock(&es->lock);
+}
+
+/** Puts `batch` back before the queue. */
+static void batch_return(struct wsmfa_events *es)
+{
+	struct wsmfa_packed_event *last = es->batch;
+	size_t n = 1;
+
+	if (!last)
+		return;
+	for (; last->next; last = last->next)
+		n++;
+	pthread_mutex_lock(&es->lock);
+	last->next = es->first;
+	if (!es->first)
+		es->end = &last->next;
+	es->first = es->batch;
+	es->len += n;
+	es->batch = NULL;
+	pthread_mutex_unlock(&es->lock);
+}
+
+static void set_text(json_t *object, char const *name, char const *value)
+{
+	char clean[WSMFA_NAME_MAX + 8];
+
+	if (!value || !*value)
+		return;
+	wsmfa_foreign_utf8(clean, sizeof(clean), value);
+	json_object_set_new(object, name, json_string(clean));
+}
+
+static json_t *event_json(struct wsmfa_packed_event const *e)
+{
+	static char const *const names[] = { "account", "client", "station", "service", "region" };
+	char const *text = e->text;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "at", json_integer(e->at));
+	if (e->account_id)
+		json_object_set_new(object, "account_id", json_integer(e->account_id));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		set_text(object, names[i], text);
+		text += strlen(text) + 1;
+	}
+	if (e->has_decision) {
+		set_text(object, "stage", wsmfa_stage_word((enum wsmfa_stage)e->stage));
+		set_text(object, "decision", wsmfa_decision_word((enum wsmfa_decision)e->decision));
+	}
+	if (e->method != WSMFA_KIND_NONE)
+		set_text(object, "method", wsmfa_kind_word((enum wsmfa_kind)e->method));
+	set_text(object, "outcome", wsmfa_outcome_word((enum wsmfa_outcome)e->outcome));
+	if (e->count > 1)
+		json_object_set_new(object, "count", json_integer((json_int_t)e->count));
+	if (e->is_loss)
+		set_text(object, "reason", "events_lost");
+	else if (e->reason != WSMFA_REASON_NONE)
+		set_text(object, "reason", wsmfa_reason_word((enum wsmfa_reason)e->reason));
+	return object;
+}
+
+static size_t list_len(struct wsmfa_packed_event const *e)
+{
+	size_t n = 0;
+
+	for (; e; e = e->next)
+		n++;
+	return n;
+}
+
+/** A loss becomes an event itself, so that an auditor sees the gap. */
+static void report_lost(struct wsmfa_events *es)
+{
+	struct wsmfa_event const event = { .at = wsmfa_wall_now(), .outcome = WSMFA_OUTCOME_ERROR };
+	struct wsmfa_packed_event *e;
+	char text[64];
+	uint64_t lost;
+
+	pthread_mutex_lock(&es->lock);
+	lost = es->len < WSMFA_EVENTS_MAX ? es->lost : 0;
+	es->lost -= lost;
+	pthread_mutex_unlock(&es->lock);
+	if (!lost)
+		return;
+	es->lost_total += lost;
+	snprintf(text, sizeof(text), "%llu login events were lost", (unsigned long long)lost);
+	es->log(es->log_ctx, 'e', text);
+	e = event_pack(&event);
+	if (e) {
+		e->is_loss = true;
+		e->count = lost < INT32_MAX ? lost : INT32_MAX;
+	}
+	queue_add(es, e);
+}
+
+static void events_done(void *ctx, enum wsmfa_db_result result, int64_t const *ids, size_t ids_len)
+{
+	struct wsmfa_events *es = ctx;
+	size_t n = list_len(es->batch);
+
+	(void)ids;
+	(void)ids_len;
+	es->in_flight = false;
+	if (result == WSMFA_DB_OK) {
+		es->written += n;
+		es->batch_max = es->batch_max * 2 < WSMFA_EVENTS_BATCH ? es->batch_max * 2 : WSMFA_EVENTS_BATCH;
+		list_free(es->batch);
+		es->batch = NULL;
+		report_lost(es);
+		wsmfa_events_flush(es);
+	} else if (result == WSMFA_DB_REFUSED && n == 1) {
+		/* The server refuses this one whatever is tried: the others must not wait behind it. */
+		list_free(es->batch);
+		es->batch = NULL;
+		pthread_mutex_lock(&es->lock);
+		es->lost++;
+		pthread_mutex_unlock(&es->lock);
+	} else {
+		if (result == WSMFA_DB_REFUSED)
+			es->batch_max = n / 2;
+		batch_return(es);
+	}
+}
+
+void wsmfa_events_flush(struct wsmfa_events *es)
+{
+	struct wsmfa_packed_event const *e;
+	char const *params[1];
+	json_t *array;
+	char *text;
+
+	if (es->in_flight || !es->db_ops->up(es->db))
+		return;
+	batch_take(es);
+	if (!es->batch) {
+		report_lost(es);
+		return;
+	}
+	array = json_array();
+	for (e = es->batch; e; e = e->next)
+		json_array_append_new(array, event_json(e));
+	text = json_dumps(array, JSON_COMPACT);
+	json_decref(array);
+	if (!text) {
+		batch_return(es);
+		return;
+	}
+	es->in_flight = true;
+	params[0] = text;
+	es->db_ops->query(es->db, "SELECT wsmfa.events_add($1::jsonb)", params, 1, events_done, es);
+	free(text);
+}
+
+static void events_on_timer(struct wsmfa_timer *timer)
+{
+	struct wsmfa_events *es = WSMFA_CONTAINER(timer, struct wsmfa_events, timer);
+
+	wsmfa_events_flush(es);
+	wsmfa_timer_set(es->timers, &es->timer, uv_now(es->timers->uv.loop) + WSMFA_EVENTS_FLUSH_MS, events_on_timer);
+}
+
+void wsmfa_events_start(struct wsmfa_events *es)
+{
+	wsmfa_timer_set(es->timers, &es->timer, uv_now(es->timers->uv.loop) + WSMFA_EVENTS_FLUSH_MS, events_on_timer);
+}
+
+bool wsmfa_events_empty(struct wsmfa_events *es)
+{
+	bool empty;
+
+	pthread_mutex_lock(&es->lock);
+	empty = !es->first;
+	pthread_mutex_unlock(&es->lock);
+	return empty && !es->batch;
+}
