@@ -12,6 +12,12 @@ check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
+check_PROGRAMS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_db.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_db.h
+tests_unit_test_engine_SOURCES += tests/unit/fake_host.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_host.h
 endif
 
 dist_check_SCRIPTS += tests/unit/core_purity

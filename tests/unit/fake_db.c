@@ -1,0 +1,253 @@
+/* The fake database; see fake_db.h.
+ * Apart from the tests, because several of them use it. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "fake_db.h"
+
+#define KEPT_MAX 20000
+
+struct pending {
+	struct pending *next;
+	wsmfa_db_done *done;
+	void *ctx;
+	bool answers; //!< push_answered
+	char *ids;
+};
+
+struct wsmfa_db {
+	struct wsmfa_db_config config;
+	uv_async_t async;
+	struct pending *pending;
+	bool was_up;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct wsmfa_db *current;
+static bool is_up;
+static enum wsmfa_db_result result;
+static char *kept[KEPT_MAX];
+static size_t kept_len;
+static int64_t notifies[4096], answered[4096];
+static size_t notifies_len, answered_len;
+
+void fake_db_reset(void)
+{
+	pthread_mutex_lock(&lock);
+	is_up = true;
+	result = WSMFA_DB_OK;
+	while (kept_len)
+		free(kept[--kept_len]);
+	notifies_len = answered_len = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+static void wake(void)
+{
+	if (current)
+		uv_async_send(&current->async);
+}
+
+void fake_db_set_up(bool up)
+{
+	pthread_mutex_lock(&lock);
+	is_up = up;
+	wake();
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_db_notify(int64_t id)
+{
+	pthread_mutex_lock(&lock);
+	notifies[notifies_len++] = id;
+	wake();
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_db_answer(int64_t id)
+{
+	pthread_mutex_lock(&lock);
+	answered[answered_len++] = id;
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_db_result(enum wsmfa_db_result r)
+{
+	pthread_mutex_lock(&lock);
+	result = r;
+	pthread_mutex_unlock(&lock);
+}
+
+static size_t count(char const *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < kept_len; i++)
+		n += strstr(kept[i], text) != NULL;
+	return n;
+}
+
+size_t fake_db_count(char const *text)
+{
+	size_t n;
+
+	pthread_mutex_lock(&lock);
+	n = count(text);
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+bool fake_db_wait(char const *text, size_t n)
+{
+	struct timespec until;
+	bool ok = true;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&lock);
+	while (count(text) < n && ok)
+		ok = pthread_cond_timedwait(&changed, &lock, &until) == 0;
+	ok = count(text) >= n;
+	pthread_mutex_unlock(&lock);
+	return ok;
+}
+
+/** Is the id in a text like {1,2,3}? */
+static bool listed(char const *ids, int64_t id)
+{
+	for (; *ids; ids++) {
+		if ((*ids == '{' || *ids == ',') && strtoll(ids + 1, NULL, 10) == id)
+			return true;
+	}
+	return false;
+}
+
+static void finish(struct pending *p)
+{
+	int64_t found[4096];
+	size_t n = 0;
+	enum wsmfa_db_result r;
+
+	pthread_mutex_lock(&lock);
+	r = is_up ? result : WSMFA_DB_DOWN;
+	for (size_t i = 0; p->answers && i < answered_len; i++) {
+		if (listed(p->ids, answered[i]))
+			found[n++] = answered[i];
+	}
+	pthread_mutex_unlock(&lock);
+	p->done(p->ctx, r, found, n);
+	free(p->ids);
+	free(p);
+}
+
+static void on_async(uv_async_t *async)
+{
+	struct wsmfa_db *db = async->data;
+	int64_t ids[4096];
+	size_t n;
+	bool up;
+
+	while (db->pending) {
+		struct pending *p = db->pending;
+
+		db->pending = p->next;
+		finish(p);
+	}
+	pthread_mutex_lock(&lock);
+	up = is_up;
+	n = up ? notifies_len : 0;
+	memcpy(ids, notifies, n * sizeof(*ids));
+	notifies_len -= n;
+	pthread_mutex_unlock(&lock);
+	if (up && !db->was_up)
+		db->config.on_up(db->config.ctx);
+	db->was_up = up;
+	for (size_t i = 0; i < n; i++)
+		db->config.on_notify(db->config.ctx, ids[i]);
+}
+
+static struct wsmfa_db *fake_open(uv_loop_t *loop, struct wsmfa_db_config const *config)
+{
+	struct wsmfa_db *db = calloc(1, sizeof(*db));
+
+	db->config = *config;
+	uv_async_init(loop, &db->async, on_async);
+	db->async.data = db;
+	pthread_mutex_lock(&lock);
+	current = db;
+	wake();
+	pthread_mutex_unlock(&lock);
+	return db;
+}
+
+static bool fake_up(struct wsmfa_db const *db)
+{
+	bool up;
+
+	pthread_mutex_lock(&lock);
+	up = is_up && db->was_up;
+	pthread_mutex_unlock(&lock);
+	return up;
+}
+
+static void fake_query(struct wsmfa_db *db, char const *sql, char const *const *params, int params_len,
+		       wsmfa_db_done *done, void *ctx)
+{
+	struct pending *p = calloc(1, sizeof(*p)), **end = &db->pending;
+	size_t len = strlen(sql) + 1;
+	char *text;
+
+	for (int i = 0; i < params_len; i++)
+		len += strlen(params[i]) + 1;
+	text = calloc(1, len);
+	strcat(text, sql);
+	for (int i = 0; i < params_len; i++)
+		strcat(strcat(text, "|"), params[i]);
+	p->done = done;
+	p->ctx = ctx;
+	p->answers = strstr(sql, "push_answered") != NULL;
+	p->ids = strdup(p->answers ? params[0] : "");
+	while (*end)
+		end = &(*end)->next;
+	*end = p;
+	pthread_mutex_lock(&lock);
+	if (kept_len < KEPT_MAX && is_up)
+		kept[kept_len++] = text;
+	else
+		free(text);
+	pthread_cond_broadcast(&changed);
+	wake();
+	pthread_mutex_unlock(&lock);
+}
+
+static void closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void fake_close(struct wsmfa_db *db)
+{
+	while (db->pending) {
+		struct pending *p = db->pending;
+
+		db->pending = p->next;
+		p->done(p->ctx, WSMFA_DB_DOWN, NULL, 0);
+		free(p->ids);
+		free(p);
+	}
+	pthread_mutex_lock(&lock);
+	current = NULL;
+	pthread_mutex_unlock(&lock);
+	uv_close((uv_handle_t *)&db->async, closed);
+}
+
+struct wsmfa_db_ops const fake_db = {
+	.open = fake_open,
+	.up = fake_up,
+	.query = fake_query,
+	.close = fake_close,
+};
