@@ -1,0 +1,231 @@
+/* org, region, service: list, add, set. The lists that accounts refer to, and the schedules in them.
+ * Together, because they differ in their columns only. */
+#include "command.h"
+#include "db.h"
+#include "out.h"
+#include "when.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * A time of a schedule as a parameter: with a zone; "never"; or, with --local, a local one, which SQL then reads in the region's zone.
+ * "" when the option was not given.
+ */
+static bool schedule_option(struct ctl_args const *a, char const *name, char *out)
+{
+	char const *text = ctl_option(a, name);
+	char const *why;
+
+	out[0] = '\0';
+	if (text && strcmp(text, "never") == 0) {
+		snprintf(out, CTL_WHEN_MAX, "infinity");
+		return true;
+	}
+	if (!text || !ctl_option(a, "--local"))
+		return ctl_option_when(a, name, out);
+	why = ctl_when_parse_local(text, out);
+	if (why) {
+		ctl_misuse("%s: \"%.60s\" %s", name, text, why);
+		return false;
+	}
+	return true;
+}
+
+static char const *null_if_empty(char const *text)
+{
+	return text[0] ? text : NULL;
+}
+
+/* Prints the row that a statement returned; where it returned none, what it did not find. */
+static enum ctl_exit changed(struct ctl *c, PGresult *res, char const *what, char const *name)
+{
+	if (res && !PQntuples(res)) {
+		PQclear(res);
+		return ctl_fail("there is no %s %s; wsmfactl %s list shows those there are", what, name,
+				strcmp(what, "organization") == 0 ? "org" : what);
+	}
+	return ctl_print_object(c, res);
+}
+
+enum ctl_exit ctl_org_list(struct ctl *c, struct ctl_args const *a)
+{
+	(void)a;
+	return ctl_print_rows(
+		c,
+		ctl_query(
+			c,
+			"SELECT o.id, o.name, o.allowed_methods, s.announce_from, s.enforce_from,"
+			" (SELECT count(*) FROM wsmfa.account a WHERE a.organization_id = o.id) AS accounts"
+			" FROM wsmfa.organization o LEFT JOIN wsmfa.organization_schedule s ON s.organization_id = o.id"
+			" ORDER BY o.name",
+			0));
+}
+
+/* --methods all is NULL, no policy; none is an empty list. */
+#define METHODS(_n, _else)                                                                                           \
+	"CASE WHEN " _n "::text IS NULL THEN " _else " WHEN " _n " = 'all' THEN NULL WHEN " _n " = 'none' THEN '{}'" \
+	" ELSE string_to_array(" _n ", ',') END"
+
+enum ctl_exit ctl_org_add(struct ctl *c, struct ctl_args const *a)
+{
+	return ctl_print_object(c,
+				ctl_query(c,
+					  "INSERT INTO wsmfa.organization (name, allowed_methods)"
+					  " VALUES ($1, " METHODS("$2", "NULL") ") RETURNING id, name, allowed_methods",
+					  2, ctl_operand(a, 0), ctl_option(a, "--methods")));
+}
+
+/* Its own schedule, in the transaction that the caller began. */
+static bool org_schedule_set(struct ctl *c, struct ctl_args const *a, char const *announce, char const *enforce)
+{
+	PGresult *res;
+	bool done;
+
+	if (ctl_option(a, "--no-schedule"))
+		res = ctl_query(c,
+				"DELETE FROM wsmfa.organization_schedule"
+				" WHERE organization_id = (SELECT id FROM wsmfa.organization WHERE name = $1)",
+				1, ctl_operand(a, 0));
+	else
+		res = ctl_query(
+			c,
+			"INSERT INTO wsmfa.organization_schedule AS s (organization_id, announce_from, enforce_from)"
+			" SELECT id, coalesce($2::timestamptz, $3), coalesce($3::timestamptz, 'infinity')"
+			" FROM wsmfa.organization WHERE name = $1"
+			" ON CONFLICT (organization_id) DO UPDATE SET announce_from = coalesce($2, s.announce_from),"
+			" enforce_from = coalesce($3, s.enforce_from)",
+			3, ctl_operand(a, 0), null_if_empty(announce), null_if_empty(enforce));
+	done = res != NULL;
+	PQclear(res);
+	return done;
+}
+
+enum ctl_exit ctl_org_set(struct ctl *c, struct ctl_args const *a)
+{
+	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX];
+	bool schedule = ctl_option(a, "--announce-from") || ctl_option(a, "--enforce-from");
+	PGresult *res;
+	enum ctl_exit code;
+
+	if (schedule && ctl_option(a, "--no-schedule"))
+		return ctl_misuse("org set: --no-schedule and a schedule exclude each other");
+	if (!schedule_option(a, "--announce-from", announce) || !schedule_option(a, "--enforce-from", enforce))
+		return CTL_USAGE;
+	if (!ctl_exec(c, "BEGIN"))
+		return CTL_FAILED;
+	if ((schedule || ctl_option(a, "--no-schedule")) && !org_schedule_set(c, a, announce, enforce))
+		return CTL_FAILED;
+	res = ctl_query(
+		c,
+		"WITH o AS (UPDATE wsmfa.organization SET name = coalesce($2, name),"
+		" allowed_methods = " METHODS(
+			"$3",
+			"allowed_methods") " WHERE name = $1 RETURNING id, name, allowed_methods)"
+					   " SELECT o.id, o.name, o.allowed_methods, s.announce_from, s.enforce_from"
+					   " FROM o LEFT JOIN wsmfa.organization_schedule s ON s.organization_id = o.id",
+		3, ctl_operand(a, 0), ctl_option(a, "--name"), ctl_option(a, "--methods"));
+	if (res && !ctl_exec(c, "COMMIT")) {
+		PQclear(res);
+		return CTL_FAILED;
+	}
+	code = changed(c, res, "organization", ctl_operand(a, 0));
+	return code;
+}
+
+enum ctl_exit ctl_region_list(struct ctl *c, struct ctl_args const *a)
+{
+	(void)a;
+	return ctl_print_rows(c, ctl_query(c,
+					   "SELECT r.code, r.name, r.time_zone, r.announce_from, r.enforce_from,"
+					   " wsmfa.stage_at(r.code, NULL, statement_timestamp()) AS stage,"
+					   " (SELECT count(*) FROM wsmfa.account a WHERE a.region = r.code) AS accounts"
+					   " FROM wsmfa.region r ORDER BY r.enforce_from, r.code",
+					   0));
+}
+
+#define REGION_ROW " RETURNING code, name, time_zone, announce_from, enforce_from"
+/* A time of the schedule: local to the zone where $6 says so. Casting a text to timestamp drops a zone, so each is cast as what it is. */
+#define IN_ZONE(_n, _zone)                                                                                      \
+	"CASE WHEN $6::boolean AND " _n " <> 'infinity' THEN " _n "::timestamp AT TIME ZONE " _zone " ELSE " _n \
+	"::timestamptz END"
+
+enum ctl_exit ctl_region_add(struct ctl *c, struct ctl_args const *a)
+{
+	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX];
+
+	if (!schedule_option(a, "--announce-from", announce) || !schedule_option(a, "--enforce-from", enforce))
+		return CTL_USAGE;
+	return ctl_print_object(
+		c, ctl_query(c,
+			     "INSERT INTO wsmfa.region (code, name, time_zone, announce_from, enforce_from)"
+			     " VALUES ($1, coalesce($2, $1), $3::text, " IN_ZONE("$4::text", "$3") ", " IN_ZONE(
+				     "$5::text", "$3") ")" REGION_ROW,
+			     6, ctl_operand(a, 0), ctl_option(a, "--name"), ctl_option(a, "--time-zone"), announce,
+			     enforce, ctl_option(a, "--local") ? "t" : "f"));
+}
+
+enum ctl_exit ctl_region_set(struct ctl *c, struct ctl_args const *a)
+{
+	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX];
+
+	if (!schedule_option(a, "--announce-from", announce) || !schedule_option(a, "--enforce-from", enforce))
+		return CTL_USAGE;
+	return changed(
+		c,
+		ctl_query(
+			c,
+			"UPDATE wsmfa.region SET name = coalesce($2, name), time_zone = coalesce($3, time_zone),"
+			" announce_from = coalesce(" IN_ZONE(
+				"$4::text",
+				"coalesce($3, time_zone)") ", announce_from),"
+							   " enforce_from = coalesce(" IN_ZONE(
+								   "$5::text",
+								   "coalesce($3, time_zone)") ", enforce_from)"
+											      " WHERE code = $1" REGION_ROW,
+			6, ctl_operand(a, 0), ctl_option(a, "--name"), ctl_option(a, "--time-zone"),
+			null_if_empty(announce), null_if_empty(enforce), ctl_option(a, "--local") ? "t" : "f"),
+		"region", ctl_operand(a, 0));
+}
+
+enum ctl_exit ctl_service_list(struct ctl *c, struct ctl_args const *a)
+{
+	(void)a;
+	return ctl_print_rows(
+		c, ctl_query(c,
+			     "SELECT s.code, s.name, s.requires_mfa_from,"
+			     " (SELECT count(*) FROM wsmfa.account_service x WHERE x.service = s.code) AS accounts"
+			     " FROM wsmfa.service s ORDER BY s.code",
+			     0));
+}
+
+#define SERVICE_ROW " RETURNING code, name, requires_mfa_from"
+
+enum ctl_exit ctl_service_add(struct ctl *c, struct ctl_args const *a)
+{
+	char from[CTL_WHEN_MAX];
+
+	if (!schedule_option(a, "--requires-mfa-from", from))
+		return CTL_USAGE;
+	return ctl_print_object(
+		c, ctl_query(c,
+			     "INSERT INTO wsmfa.service (code, name, requires_mfa_from)"
+			     " VALUES ($1, coalesce($2, $1), nullif($3::timestamptz, 'infinity'))" SERVICE_ROW,
+			     3, ctl_operand(a, 0), ctl_option(a, "--name"), null_if_empty(from)));
+}
+
+enum ctl_exit ctl_service_set(struct ctl *c, struct ctl_args const *a)
+{
+	char from[CTL_WHEN_MAX];
+
+	if (!schedule_option(a, "--requires-mfa-from", from))
+		return CTL_USAGE;
+	return changed(
+		c,
+		ctl_query(
+			c,
+			"UPDATE wsmfa.service SET name = coalesce($2, name), requires_mfa_from = CASE WHEN $3::timestamptz IS NULL"
+			" THEN requires_mfa_from ELSE nullif($3, 'infinity') END WHERE code = $1" SERVICE_ROW,
+			3, ctl_operand(a, 0), ctl_option(a, "--name"), null_if_empty(from)),
+		"service", ctl_operand(a, 0));
+}

@@ -1,0 +1,77 @@
+/* method list, enable, disable, remove: the second factors that an account has.
+ * Apart from totp.c, sms.c and push.c, which add them. */
+#include "command.h"
+#include "db.h"
+#include "out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum ctl_exit ctl_method_list(struct ctl *c, struct ctl_args const *a)
+{
+	struct ctl_account account;
+
+	if (!ctl_account_find(c, ctl_operand(a, 0), &account))
+		return CTL_FAILED;
+	return ctl_print_rows(
+		c, ctl_query(c,
+			     "SELECT id, kind, label, confirmed_at, last_used_at, disabled_at FROM wsmfa.authenticator"
+			     " WHERE account_id = $1 AND removed_at IS NULL ORDER BY id",
+			     1, account.id));
+}
+
+/* One statement about one authenticator of an account: $1 the account, $2 the authenticator. It must touch one row. */
+static enum ctl_exit method_change(struct ctl *c, struct ctl_args const *a, char const *sql, char const *done)
+{
+	char const *id = ctl_operand(a, 1);
+	struct ctl_account account;
+	bool touched;
+	PGresult *res;
+
+	if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || !*id)
+		return ctl_misuse("\"%.40s\" is no id; wsmfactl method list %s shows them", id, ctl_operand(a, 0));
+	if (!ctl_account_find(c, ctl_operand(a, 0), &account))
+		return CTL_FAILED;
+	res = ctl_query(c, sql, 2, account.id, id);
+	if (!res)
+		return CTL_FAILED;
+	touched = strcmp(PQcmdTuples(res), "1") == 0;
+	PQclear(res);
+	if (!touched)
+		return ctl_fail("account %s has no authenticator %s; wsmfactl method list %s shows them", account.name,
+				id, account.name);
+	if (c->json)
+		return ctl_print_json(json_pack("{s:s, s:s, s:s}", "account", account.name, "id", id, "done", done));
+	printf("authenticator %s of %s %s\n", id, account.name, done);
+	return CTL_OK;
+}
+
+enum ctl_exit ctl_method_remove(struct ctl *c, struct ctl_args const *a)
+{
+	/* The row stays for the record, the key does not. */
+	return method_change(c, a,
+			     "UPDATE wsmfa.authenticator SET removed_at = statement_timestamp(),"
+			     " sealed = CASE WHEN sealed IS NOT NULL THEN '\\x00'::bytea END"
+			     " WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
+			     "removed");
+}
+
+enum ctl_exit ctl_method_disable(struct ctl *c, struct ctl_args const *a)
+{
+	return method_change(
+		c, a,
+		"UPDATE wsmfa.authenticator SET disabled_at = coalesce(disabled_at, statement_timestamp()),"
+		" disabled_reason = coalesce(disabled_reason, 'administrator')"
+		" WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
+		"disabled");
+}
+
+enum ctl_exit ctl_method_enable(struct ctl *c, struct ctl_args const *a)
+{
+	return method_change(
+		c, a,
+		"WITH f AS (DELETE FROM wsmfa.failure WHERE account_id = $1 AND authenticator_id = $2)"
+		" UPDATE wsmfa.authenticator SET disabled_at = NULL, disabled_reason = NULL, consecutive = 0,"
+		" last_failure_at = NULL WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
+		"enabled");
+}
