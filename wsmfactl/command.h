@@ -14,6 +14,8 @@ ctl_handler ctl_account_add, ctl_account_show, ctl_account_list, ctl_account_dis
 /* admin.c */
 ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_add, ctl_region_set, ctl_service_list,
 	ctl_service_add, ctl_service_set;
+/* import.c */
+ctl_handler ctl_account_import;
 /* key.c */
 ctl_handler ctl_key_init;
 /* method.c */

@@ -26,6 +26,8 @@ struct ctl_command const ctl_commands[] = {
 	{ "account add",
 	  "NAME --org ORG --region CODE --service S[,S] [--phone +N] [--password-stdin] [--iterations N] [--language CODE]",
 	  "adds an account; ORG is made if new", ctl_account_add },
+	{ "account import", "FILE.csv [--update] [--iterations N]",
+	  "adds the people of a CSV file, all or none; --update changes those there are", ctl_account_import },
 	{ "account show", "NAME", "shows an account, its stage and what its next login would be", ctl_account_show },
 	{ "account list",
 	  "[--org ORG] [--region CODE] [--service S] [--stage observe|announce|enforce] "
