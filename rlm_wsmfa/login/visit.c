@@ -244,7 +244,7 @@ static bool opening_of(struct wsmfa_visit *v, struct wsmfa_ask const *ask, bool 
 		.number = ask->number,
 		.phone = ask->phone,
 		.provider = ask->send == WSMFA_SEND_PUSH && ask->authenticator ? ask->authenticator->provider : "",
-		.digest = first && v->has_digest ? v->digest : NULL,
+		.digest = first && v->has_digest && (v->joinable || ask->send == WSMFA_SEND_SMS) ? v->digest : NULL,
 		.waiter = waiter,
 		.sealed = ask->sealed_len ? ask->sealed : NULL,
 		.sealed_len = ask->sealed_len,
@@ -282,8 +282,8 @@ static void park(struct wsmfa_service const *s, struct wsmfa_visit *v, struct ws
 		return;
 	}
 	v->waits = waits;
+	v->ticket = job->ticket;
 	reply->kind = WSMFA_REPLY_PARK;
-	reply->ticket = job->ticket;
 }
 
 /** The question is open: its code goes to the gateway, the request waits for it to be taken. */
@@ -487,7 +487,7 @@ bool wsmfa_visit_take(struct wsmfa_service const *s, struct wsmfa_visit *v, uint
 		untaken(s, v, reply);
 		return false;
 	}
-	if (s->store->ops->take(s->store, &origin, hash, mac, v->has_digest ? v->digest : NULL, &v->taken, &v->question,
+	if (s->store->ops->take(s->store, &origin, hash, mac, v->has_digest && v->joinable ? v->digest : NULL, &v->taken, &v->question,
 				&v->account) != WSMFA_STORE_OK) {
 		store_failed(s, v, reply);
 		return false;
@@ -706,8 +706,6 @@ static void resume_sending(struct wsmfa_service const *s, struct wsmfa_visit *v,
 void wsmfa_visit_resume(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_woken const *woken,
 			wsmfa_time_t at, struct wsmfa_reply *reply)
 {
-	int64_t const ticket = new_ticket(v);
-
 	memset(reply, 0, sizeof(*reply));
 	v->at = at;
 	v->login.at = at;
@@ -720,7 +718,7 @@ void wsmfa_visit_resume(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 			refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_ERROR, reply);
 		}
 		break;
-	case WSMFA_VISIT_PHONE: settle_push(s, v, ticket, !woken || woken->timed_out, reply); break;
+	case WSMFA_VISIT_PHONE: settle_push(s, v, v->ticket, !woken || woken->timed_out, reply); break;
 	default: refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply); break;
 	}
 	v->waits = WSMFA_VISIT_NOT_PARKED;

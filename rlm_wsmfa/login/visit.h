@@ -46,7 +46,7 @@ enum wsmfa_reply_kind {
 	WSMFA_REPLY_REJECT = 0,
 	WSMFA_REPLY_CHALLENGE,
 	WSMFA_REPLY_ACCEPT,
-	WSMFA_REPLY_PARK,  //!< no reply yet: proxy the request to the parking socket with `ticket`
+	WSMFA_REPLY_PARK,  //!< no reply yet: proxy the request to the parking socket with visit->ticket
 	WSMFA_REPLY_STORE, //!< the store can't be asked: reject or silence, as on_store_failure says
 };
 
@@ -56,7 +56,6 @@ struct wsmfa_reply {
 	char state[WSMFA_STATE_TEXT + 1];
 	bool echo;		 //!< Prompt
 	int64_t session_timeout; //!< seconds; a challenge: to answer; an accept: of the session, 0 for no limit
-	int64_t ticket;
 };
 
 enum wsmfa_visit_wait {
@@ -73,7 +72,8 @@ struct wsmfa_visit {
 	char name[WSMFA_NAME_MAX];	 //!< folded
 	char station[WSMFA_STATION_MAX];
 	bool typed;			 //!< the first factor is PAP
-	bool has_digest;		 //!< the request can be joined
+	bool joinable;			 //!< the packet says enough of itself to be known again as the same login
+	bool has_digest;
 	uint8_t digest[WSMFA_HASH_LEN];
 	struct wsmfa_appended appended;	 //!< secret
 	char password[WSMFA_NAME_MAX];	 //!< secret: only for providers that check it themselves, "" else
@@ -89,6 +89,7 @@ struct wsmfa_visit {
 	struct wsmfa_plan plan;		//!< secret
 	enum wsmfa_visit_wait waits;
 	int64_t challenge_id;		//!< of the question that is open or waited for
+	int64_t ticket;			//!< while it is parked
 	bool answering;			//!< the packet had a State
 	bool ended;			//!< an event of this packet is written
 };

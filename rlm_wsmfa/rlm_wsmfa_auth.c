@@ -1,0 +1,260 @@
+/*
+ * authorize and authenticate: the way in. It stands apart from the gate, which trusts nothing that happens here.
+ */
+#include "rlm_wsmfa.h"
+
+#include <openssl/crypto.h>
+
+#include "core/append.h"
+
+static VALUE_PAIR *control(REQUEST *request, unsigned int attribute)
+{
+	fr_pair_delete_by_num(&request->config, attribute, 0, TAG_ANY);
+	return radius_pair_create(request, &request->config, attribute, 0);
+}
+
+static bool set_auth_type(REQUEST *request, uint32_t auth_type)
+{
+	VALUE_PAIR *vp = control(request, PW_AUTH_TYPE);
+
+	if (vp) vp->vp_integer = auth_type;
+	return vp != NULL;
+}
+
+static bool set_password(REQUEST *request, char const *password)
+{
+	VALUE_PAIR *vp = control(request, PW_PASSWORD_WITH_HEADER);
+
+	if (vp) fr_pair_value_strcpy(vp, password);
+	return vp != NULL;
+}
+
+static bool set_account(rlm_wsmfa_t const *inst, REQUEST *request, char const *name)
+{
+	VALUE_PAIR *vp;
+
+	fr_pair_delete_by_num(&request->config, inst->dict.account->attr, inst->dict.account->vendor, TAG_ANY);
+	vp = fr_pair_afrom_da(request, inst->dict.account);
+	if (!vp) return false;
+	fr_pair_value_strcpy(vp, name);
+	fr_pair_add(&request->config, vp);
+	return true;
+}
+
+/** A request that can't be anybody's login: refused before the store is asked. */
+static rlm_rcode_t malformed(REQUEST *request, char const *why)
+{
+	REDEBUG("%s", why);
+	RINFO("wsmfa: refused: bad_request, %s", why);
+	return RLM_MODULE_REJECT;
+}
+
+static VALUE_PAIR *find_response(rlm_wsmfa_t const *inst, REQUEST *request)
+{
+	return fr_pair_find_by_da(request->packet->vps, inst->dict.response, TAG_ANY);
+}
+
+static bool is_typed(REQUEST const *request)
+{
+	return request->password && request->password->da->attr == PW_USER_PASSWORD;
+}
+
+/** CHAP or MS-CHAP: a password that nobody typed in answer to a question. */
+static bool is_hashed_password(REQUEST *request)
+{
+	return fr_pair_find_by_num(request->packet->vps, PW_CHAP_PASSWORD, 0, TAG_ANY) ||
+	       fr_pair_find_by_num(request->packet->vps, PW_MSCHAP_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY) ||
+	       fr_pair_find_by_num(request->packet->vps, PW_MSCHAP2_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY);
+}
+
+/** An answer to a question: takes it, and leaves the rest to authenticate. */
+static rlm_rcode_t authorize_answer(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v, VALUE_PAIR const *state)
+{
+	VALUE_PAIR const *answer = find_response(inst, request);
+	struct wsmfa_reply reply;
+
+	if (!answer && is_typed(request)) answer = request->password;
+	if (!wsmfa_visit_take(&inst->service, v, state->vp_octets, state->vp_length,
+			      answer ? (uint8_t const *)answer->vp_strvalue : NULL, answer ? answer->vp_length : 0,
+			      &reply)) {
+		return wsmfa_reply_apply(inst, request, v, &reply);
+	}
+	return set_auth_type(request, inst->dict.auth_type_response) ? RLM_MODULE_UPDATED : RLM_MODULE_FAIL;
+}
+
+/**
+ * append: cuts the second factor off the password. User-Password is a string that rlm_pap reads through a pointer cached
+ * before authorize, so the value itself is cut.
+ */
+static bool split_password(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)
+{
+	VALUE_PAIR *password = request->password;
+	uint8_t const *response;
+	size_t password_len;
+	size_t response_len;
+	char *cut;
+
+	if (!wsmfa_append_split((uint8_t const *)password->vp_strvalue, password->vp_length, inst->append_separator,
+				&password_len, &response, &response_len)) {
+		return true;
+	}
+	v->appended.present = true;
+	wsmfa_answer_parse(&v->appended.answer, response, response_len);
+	cut = talloc_memdup(password, password->vp_strvalue, password_len + 1);
+	if (!cut) return false;
+	cut[password_len] = '\0';
+	OPENSSL_cleanse((void *)(uintptr_t)password->vp_strvalue, password->vp_length);
+	fr_pair_value_bstrncpy(password, cut, password_len);
+	OPENSSL_cleanse(cut, password_len);
+	talloc_free(cut);
+	return true;
+}
+
+/** Does an authenticator's provider check the password itself? Then it travels with the job, and nowhere else. */
+static bool wants_password(rlm_wsmfa_t const *inst, struct wsmfa_account const *account)
+{
+	for (size_t i = 0; i < account->authenticators_len; i++) {
+		bool up;
+		struct wsmfa_provider_ops const *ops;
+
+		if (account->authenticators[i].kind != WSMFA_KIND_PUSH) continue;
+		ops = inst->service.outside.push(inst->service.outside.ctx, account->authenticators[i].provider, &up);
+		if (ops && ops->needs_password) return true;
+	}
+	return false;
+}
+
+/** A first packet: loads the account for the first factor and the rules. */
+static rlm_rcode_t authorize_login(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)
+{
+	VALUE_PAIR const *response = find_response(inst, request);
+	struct wsmfa_reply reply;
+
+	if (!wsmfa_visit_load(&inst->service, v, &reply)) return wsmfa_reply_apply(inst, request, v, &reply);
+
+	if (response) {
+		v->appended.present = true;
+		wsmfa_answer_parse(&v->appended.answer, (uint8_t const *)response->vp_strvalue, response->vp_length);
+	} else if (v->client.mode == WSMFA_MODE_APPEND && is_typed(request) && wsmfa_account_enrolled(&v->account)) {
+		if (!split_password(inst, request, v)) return RLM_MODULE_FAIL;
+	}
+	if (is_typed(request) && wants_password(inst, &v->account)) {
+		strlcpy(v->password, request->password->vp_strvalue, sizeof(v->password));
+	}
+	/* An unknown name costs the work of a known one. An account without a password is left to whatever proves it. */
+	if (!v->account.known || v->account.password[0]) {
+		if (!set_password(request, v->account.known ? v->account.password : inst->decoy_password)) {
+			return RLM_MODULE_FAIL;
+		}
+	}
+	OPENSSL_cleanse(v->account.password, sizeof(v->account.password));
+	return set_auth_type(request, inst->dict.auth_type_login) ? RLM_MODULE_UPDATED : RLM_MODULE_FAIL;
+}
+
+/** Inside a tunnel: brings the password for what proves it there. The outer request goes through the rules. */
+static rlm_rcode_t authorize_inner(rlm_wsmfa_t *inst, REQUEST *request)
+{
+	char name[WSMFA_NAME_MAX];
+	struct wsmfa_visit *v;
+	struct wsmfa_reply reply;
+
+	if (!wsmfa_request_name(inst, request, name)) return malformed(request, "the inner User-Name is not a name");
+	if (!set_account(inst, request, name)) return RLM_MODULE_FAIL;
+	v = wsmfa_request_begin(inst, request, name);
+	if (!v) return RLM_MODULE_FAIL;
+	if (!wsmfa_visit_load(&inst->service, v, &reply)) return RLM_MODULE_FAIL;
+	v->ended = true;
+	if (!set_password(request, v->account.known && v->account.password[0] ? v->account.password
+									      : inst->decoy_password)) {
+		return RLM_MODULE_FAIL;
+	}
+	OPENSSL_cleanse(v->account.password, sizeof(v->account.password));
+	return RLM_MODULE_UPDATED;
+}
+
+rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
+{
+	rlm_wsmfa_t *inst = instance;
+	VALUE_PAIR *state = fr_pair_find_by_num(request->packet->vps, PW_STATE, 0, TAG_ANY);
+	char name[WSMFA_NAME_MAX];
+	struct wsmfa_visit *v;
+
+	if (request->packet->code != PW_CODE_ACCESS_REQUEST) return RLM_MODULE_NOOP;
+	if (request->parent) return authorize_inner(inst, request);
+
+	/* EAP asks many times before it knows anybody: authenticate takes over when it has. */
+	if (wsmfa_request_is_eap(request)) return RLM_MODULE_NOOP;
+
+	/* Until the module itself says otherwise, whatever the sections do ends in a reject. */
+	wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+
+	if (!wsmfa_request_name(inst, request, name)) {
+		return malformed(request, "User-Name is missing, too long, or has octets that no name has");
+	}
+	if (!set_account(inst, request, name)) return RLM_MODULE_FAIL;
+	v = wsmfa_request_begin(inst, request, name);
+	if (!v) return RLM_MODULE_FAIL;
+
+	if (state) {
+		if (is_hashed_password(request)) {
+			wsmfa_visit_event(&inst->service, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_BAD_REQUEST, WSMFA_KIND_NONE);
+			return malformed(request, "a State with CHAP or MS-CHAP: an answer has to be typed");
+		}
+		return authorize_answer(inst, request, v, state);
+	}
+	return authorize_login(inst, request, v);
+}
+
+/* ---- authenticate ---- */
+
+/** EAP has succeeded outside: the account is the inner identity, which the tunnel has left in control:WSMFA-Account. */
+static struct wsmfa_visit *authenticate_eap(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_reply *reply, bool *loaded)
+{
+	VALUE_PAIR const *account = fr_pair_find_by_da(request->config, inst->dict.account, TAG_ANY);
+	struct wsmfa_visit *v;
+
+	*loaded = false;
+	if (!account) {
+		RINFO("wsmfa: refused: bad_request, EAP without an inner identity");
+		return NULL;
+	}
+	v = wsmfa_request_begin(inst, request, account->vp_strvalue);
+	if (!v) return NULL;
+	v->joinable = false;
+	*loaded = wsmfa_visit_load(&inst->service, v, reply);
+	return v;
+}
+
+static bool auth_type_is(REQUEST *request, uint32_t auth_type)
+{
+	VALUE_PAIR const *vp = fr_pair_find_by_num(request->config, PW_AUTH_TYPE, 0, TAG_ANY);
+
+	return vp && vp->vp_integer == auth_type;
+}
+
+rlm_rcode_t wsmfa_mod_authenticate(void *instance, REQUEST *request)
+{
+	rlm_wsmfa_t *inst = instance;
+	struct wsmfa_visit *v = wsmfa_request_visit(inst, request);
+	struct wsmfa_reply reply = { .kind = WSMFA_REPLY_REJECT };
+	bool loaded = true;
+
+	if (request->parent) return RLM_MODULE_REJECT;
+	if (!v && wsmfa_request_is_eap(request)) {
+		v = authenticate_eap(inst, request, &reply, &loaded);
+		if (v && !loaded) return wsmfa_reply_apply(inst, request, v, &reply);
+	}
+	if (!v || v->ended || v->waits != WSMFA_VISIT_NOT_PARKED) {
+		REDEBUG("wsmfa in authenticate without wsmfa in authorize, or twice: see sites-available/wsmfa");
+		return RLM_MODULE_REJECT;
+	}
+	if (v->answering) {
+		wsmfa_visit_answer(&inst->service, v, &reply);
+	} else if (auth_type_is(request, inst->dict.auth_type_response)) {
+		REDEBUG("Auth-Type WSMFA-Response without an answer: only wsmfa may set it");
+		return RLM_MODULE_REJECT;
+	} else {
+		wsmfa_visit_begin(&inst->service, v, &reply);
+	}
+	return wsmfa_reply_apply(inst, request, v, &reply);
+}

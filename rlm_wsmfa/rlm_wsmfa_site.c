@@ -1,0 +1,248 @@
+/*
+ * Looks at the whole configuration before the server answers: sites that could be gone round, timers that are too short.
+ * It stands apart because it judges what administrators write, not what packets say.
+ */
+#include "rlm_wsmfa.h"
+
+/** Is the item the module's bare name: no section of its own, so no return codes that could let a reject pass? */
+static bool is_bare_call(rlm_wsmfa_t const *inst, CONF_ITEM *ci)
+{
+	CONF_PAIR *cp;
+
+	if (!ci || !cf_item_is_pair(ci)) return false;
+	cp = cf_item_to_pair(ci);
+	return strcmp(cf_pair_attr(cp), inst->name) == 0 && !cf_pair_value(cp);
+}
+
+static CONF_ITEM *first_item(CONF_SECTION *cs)
+{
+	CONF_ITEM *ci = cf_item_find_next(cs, NULL);
+
+	while (ci && !cf_item_is_pair(ci) && !cf_item_is_section(ci)) ci = cf_item_find_next(cs, ci);
+	return ci;
+}
+
+static bool has_bare_call(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		if (is_bare_call(inst, ci)) return true;
+	}
+	return false;
+}
+
+/** Anywhere below, bare or not. */
+static bool calls(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+{
+	if (!cs) return false;
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		if (cf_item_is_pair(ci)) {
+			if (strcmp(cf_pair_attr(cf_item_to_pair(ci)), inst->name) == 0) return true;
+		} else if (cf_item_is_section(ci)) {
+			CONF_SECTION *below = cf_item_to_section(ci);
+
+			if (strcmp(cf_section_name1(below), inst->name) == 0 || calls(inst, below)) return true;
+		}
+	}
+	return false;
+}
+
+static bool listens(CONF_SECTION *server)
+{
+	for (CONF_SECTION *cs = cf_subsection_find_next(server, NULL, "listen"); cs;
+	     cs = cf_subsection_find_next(server, cs, "listen")) {
+		for (CONF_PAIR *cp = cf_pair_find(cs, "type"); cp; cp = cf_pair_find_next(cs, cp, "type")) {
+			if (cf_pair_value(cp) && strncmp(cf_pair_value(cp), "auth", 4) == 0) return true;
+		}
+	}
+	return false;
+}
+
+static char const *server_name(CONF_SECTION *server)
+{
+	char const *name = cf_section_name2(server);
+
+	return name ? name : "default";
+}
+
+static int check_gate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+{
+	CONF_SECTION *post_auth = cf_section_sub_find(server, "post-auth");
+
+	if (!post_auth) {
+		cf_log_err_cs(server, "the site %s has no post-auth section with the gate: write \"post-auth { %s }\"",
+			      server_name(server), inst->name);
+		return -1;
+	}
+	if (!is_bare_call(inst, first_item(post_auth))) {
+		cf_log_err_cs(post_auth,
+			      "the gate is missing: \"%s\" must stand first and bare (no { } after it) in post-auth of the site %s",
+			      inst->name, server_name(server));
+		return -1;
+	}
+	for (CONF_SECTION *cs = cf_subsection_find_next(post_auth, NULL, "Post-Auth-Type"); cs;
+	     cs = cf_subsection_find_next(post_auth, cs, "Post-Auth-Type")) {
+		if (is_bare_call(inst, first_item(cs))) continue;
+		cf_log_err_cs(cs,
+			      "the gate is missing: \"%s\" must stand first and bare (no { } after it) in Post-Auth-Type %s too, "
+			      "since any of them may be chosen for an Access-Accept",
+			      inst->name, cf_section_name2(cs) ? cf_section_name2(cs) : "");
+		return -1;
+	}
+	return 0;
+}
+
+/** The module must never run as a login's authentication without a first factor before it. */
+static int check_authenticate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+{
+	CONF_SECTION *authenticate = cf_section_sub_find(server, "authenticate");
+
+	if (!authenticate) return 0;
+	if (has_bare_call(inst, authenticate)) {
+		cf_log_err_cs(authenticate,
+			      "\"%s\" stands alone in authenticate of the site %s: it would let in without a first factor. Write "
+			      "\"Auth-Type WSMFA-Login { pap if (ok) { %s } }\"",
+			      inst->name, server_name(server), inst->name);
+		return -1;
+	}
+	for (CONF_SECTION *cs = cf_subsection_find_next(authenticate, NULL, "Auth-Type"); cs;
+	     cs = cf_subsection_find_next(authenticate, cs, "Auth-Type")) {
+		char const *type = cf_section_name2(cs);
+
+		if (!calls(inst, cs) || (type && strcmp(type, "WSMFA-Response") == 0)) continue;
+		if (!has_bare_call(inst, cs)) continue;
+		cf_log_err_cs(cs,
+			      "\"%s\" in Auth-Type %s must stand inside \"if (ok) { }\", after the module that proves the first factor",
+			      inst->name, type ? type : "");
+		return -1;
+	}
+	return 0;
+}
+
+/** What waits for a phone has to be held and released by the site. */
+static int check_proxy_sections(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+{
+	static char const *const sections[] = { "pre-proxy", "post-proxy" };
+
+	if (inst->providers_len == 0) return 0;
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		CONF_SECTION *cs = cf_section_sub_find(server, sections[i]);
+
+		if (cs && has_bare_call(inst, cs)) continue;
+		cf_log_err_cs(cs ? cs : server,
+			      "the site %s can't wait for phones: write \"%s { %s }\" as in raddb/sites-available/wsmfa",
+			      server_name(server), sections[i], inst->name);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+{
+	CONF_SECTION *authorize = cf_section_sub_find(server, "authorize");
+	bool const inner = !listens(server) && !calls(inst, cf_section_sub_find(server, "authenticate"));
+
+	if (!calls(inst, authorize) && inner) return 0; /* nothing of ours */
+	if (inner) return 0;				/* a tunnel: its outer site has the gate */
+	if (!authorize || !has_bare_call(inst, authorize)) {
+		cf_log_err_cs(authorize ? authorize : server,
+			      "\"%s\" must stand in authorize of the site %s, outside of any if", inst->name,
+			      server_name(server));
+		return -1;
+	}
+	if (check_gate(inst, server) < 0 || check_authenticate(inst, server) < 0) return -1;
+	return check_proxy_sections(inst, server);
+}
+
+/** Every virtual server that uses the module is checked; every other one that answers logins is named. */
+int wsmfa_sites_check(rlm_wsmfa_t const *inst)
+{
+	CONF_SECTION *config = main_config.config;
+
+	for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, "server"); cs;
+	     cs = cf_subsection_find_next(config, cs, "server")) {
+		if (calls(inst, cs)) {
+			if (check_site(inst, cs) < 0) return -1;
+		} else if (listens(cs)) {
+			WARN("rlm_wsmfa (%s): the site %s (%s:%d) answers logins without a second factor: unlink it from "
+			     "sites-enabled if that is not meant",
+			     inst->name, server_name(cs), cf_section_filename(cs), cf_section_lineno(cs));
+		}
+	}
+	return 0;
+}
+
+/* ---- the waiting room ---- */
+
+/** A time that the host would cut short: the sentence says what to set. */
+static int too_short(CONF_SECTION *cs, char const *what, long have, rlm_wsmfa_t const *inst)
+{
+	cf_log_err_cs(cs, "%s is %ld s, but a phone may take push_timeout = %u s: set %s to %u or more, or push_timeout lower",
+		      what, have, inst->push_timeout, what, inst->push_timeout + 5);
+	return -1;
+}
+
+static int check_home_server(rlm_wsmfa_t const *inst, home_server_t const *home)
+{
+	uint8_t const *ip4 = (uint8_t const *)&home->ipaddr.ipaddr.ip4addr;
+	bool const loopback = home->ipaddr.af == AF_INET ? ip4[0] == 127
+							 : IN6_IS_ADDR_LOOPBACK(&home->ipaddr.ipaddr.ip6addr);
+
+	if (!loopback || home->proto != IPPROTO_UDP) {
+		cf_log_err_cs(home->cs, "home_server %s must be a UDP port of a loopback address: requests wait there inside this server",
+			      home->name);
+		return -1;
+	}
+	if (home->ping_check != HOME_PING_CHECK_NONE) {
+		cf_log_err_cs(home->cs, "home_server %s: set status_check = none, nobody answers checks there", home->name);
+		return -1;
+	}
+	if (home->response_window.tv_sec < (long)inst->push_timeout + 5) {
+		return too_short(home->cs, "response_window", (long)home->response_window.tv_sec, inst);
+	}
+	return 0;
+}
+
+static int check_client_windows(rlm_wsmfa_t const *inst, CONF_SECTION *holder)
+{
+	for (CONF_SECTION *cs = cf_subsection_find_next(holder, NULL, "client"); cs;
+	     cs = cf_subsection_find_next(holder, cs, "client")) {
+		CONF_PAIR *cp = cf_pair_find(cs, "response_window");
+		long const window = cp && cf_pair_value(cp) ? atol(cf_pair_value(cp)) : 0;
+
+		if (window > 0 && window < (long)inst->push_timeout + 5) {
+			return too_short(cs, "response_window", window, inst);
+		}
+	}
+	return 0;
+}
+
+int wsmfa_park_check(rlm_wsmfa_t *inst)
+{
+	home_pool_t const *pool = home_pool_byname(inst->park_pool, HOME_TYPE_AUTH);
+
+	if (inst->providers_len == 0) return 0;
+	if (!main_config.proxy_requests) {
+		cf_log_err_cs(inst->cs, "proxy_requests is no in radiusd.conf: set it to yes, or no request can wait for a phone");
+		return -1;
+	}
+	if (!pool || pool->num_home_servers != 1) {
+		cf_log_err_cs(inst->cs,
+			      "there is no home_server_pool %s with one home server: $INCLUDE mods-config/wsmfa/proxy-wsmfa.conf, or name "
+			      "yours with park_pool",
+			      inst->park_pool);
+		return -1;
+	}
+	if (check_home_server(inst, pool->servers[0]) < 0) return -1;
+	if (main_config.max_request_time < inst->push_timeout + 5) {
+		return too_short(inst->cs, "max_request_time", (long)main_config.max_request_time, inst);
+	}
+	if (main_config.max_requests <= inst->park_max) {
+		cf_log_err_cs(inst->cs, "max_requests is %u, but park_max = %u requests may wait: set max_requests in radiusd.conf higher",
+			      main_config.max_requests, inst->park_max);
+		return -1;
+	}
+	if (check_client_windows(inst, main_config.config) < 0) return -1;
+	inst->park_server = pool->servers[0];
+	inst->service.park = true;
+	return 0;
+}
