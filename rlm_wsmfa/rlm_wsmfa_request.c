@@ -9,6 +9,8 @@
 #include "core/codec.h"
 #include "core/name.h"
 
+#define HEADER_LEN 20 // of a RADIUS packet (RFC 2865 section 3)
+
 /** Response-Packet-Type: what is sent whatever sections say. 256 is "do not respond". */
 #define DO_NOT_RESPOND 256
 
@@ -125,7 +127,7 @@ static bool packet_digest(RADIUS_PACKET const *packet, uint8_t out[WSMFA_HASH_LE
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool good = md && packet->data && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
 
-	for (size_t at = RADIUS_HDR_LEN; good && at + 2 <= packet->data_len;) {
+	for (size_t at = HEADER_LEN; good && at + 2 <= packet->data_len;) {
 		uint8_t const type = packet->data[at];
 		uint8_t const len = packet->data[at + 1];
 
