@@ -8,6 +8,7 @@ check_PROGRAMS += tests/unit/test_code
 check_PROGRAMS += tests/unit/test_codec
 check_PROGRAMS += tests/unit/test_ctl_csv
 check_PROGRAMS += tests/unit/test_ctl_pure
+check_PROGRAMS += tests/unit/test_decision
 check_PROGRAMS += tests/unit/test_delay
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
@@ -24,3 +25,10 @@ dist_check_SCRIPTS += tests/unit/core_purity
 dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
 dist_check_SCRIPTS += tests/unit/files_listed
+
+# decide speaks no TAP: the property test against SQL runs it.
+noinst_PROGRAMS += tests/unit/decide
+tests_unit_decide_SOURCES = tests/unit/decide.c tests/unit/decision_line.c tests/unit/decision_line.h
+if TESTS_ENABLED
+tests_unit_test_decision_SOURCES = tests/unit/test_decision.c tests/unit/decision_line.c tests/unit/decision_line.h
+endif
