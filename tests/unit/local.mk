@@ -15,11 +15,17 @@ check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
-endif
+check_PROGRAMS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_db.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_db.h
+tests_unit_test_engine_SOURCES += tests/unit/fake_host.c
+tests_unit_test_engine_SOURCES += tests/unit/fake_host.h
 tests_unit_test_ctl_csv_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_csv_LDADD = libwsmfa_ctl.la $(LDADD)
 tests_unit_test_ctl_pure_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_pure_LDADD = libwsmfa_ctl.la $(LDADD) $(QRENCODE_LIBS)
+endif
 
 dist_check_SCRIPTS += tests/unit/core_purity
 dist_check_SCRIPTS += tests/unit/count_results
