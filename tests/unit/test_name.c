@@ -78,8 +78,8 @@ static void phones(void **state)
 					   " +358401234567",
 					   "+35840123456a",
 					   "++358401234567",
-					   "+\xEF\xBC\x93"
-					   "58401234" };
+					   ("+\xEF\xBC\x93"
+					    "58401234") };
 	char masked[WSMFA_PHONE_MASKED];
 
 	(void)state;

@@ -5,46 +5,47 @@
 #include "core/types.h"
 
 /* All words are there, different, small letters, digits and _, and no longer than a column of the log. */
-#define CHECK_WORDS(count, word)                                                                                     \
-	do {                                                                                                         \
-		for (int i = 0; i < (int)(count); i++) {                                                             \
-			assert_non_null(word(i));                                                                    \
-			assert_in_range(strlen(word(i)), 1, 24);                                                     \
-			assert_int_equal(strspn(word(i), "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(word(i))); \
-			for (int j = 0; j < i; j++)                                                                  \
-				assert_string_not_equal(word(i), word(j));                                           \
-		}                                                                                                    \
-		assert_null(word(count));                                                                            \
-		assert_null(word(-1));                                                                               \
+#define CHECK_WORDS(type, count, word)                                                                   \
+	do {                                                                                             \
+		for (unsigned i = 0; i < (unsigned)(count); i++) {                                       \
+			char const *w = word((type)i);                                                   \
+			assert_non_null(w);                                                              \
+			assert_in_range(strlen(w), 1, 24);                                               \
+			assert_int_equal(strspn(w, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(w)); \
+			for (unsigned j = 0; j < i; j++)                                                 \
+				assert_string_not_equal(w, word((type)j));                               \
+		}                                                                                        \
+		assert_null(word((type)(count)));                                                        \
+		assert_null(word((type)-1));                                                             \
 	} while (0)
 
 /* Every word is parsed to its value, and a foreign one leaves the output alone. */
-#define CHECK_PARSER(type, count, word, parse)                  \
-	do {                                                    \
-		type value;                                     \
-		for (int i = 0; i < (int)(count); i++) {        \
-			value = (type)((i + 1) % (int)(count)); \
-			assert_true(parse(word(i), &value));    \
-			assert_int_equal(value, i);             \
-		}                                               \
-		value = (type)1;                                \
-		assert_false(parse("no such word", &value));    \
-		assert_false(parse("", &value));                \
-		assert_false(parse(NULL, &value));              \
-		assert_int_equal(value, 1);                     \
+#define CHECK_PARSER(type, count, word, parse)                       \
+	do {                                                         \
+		type value;                                          \
+		for (unsigned i = 0; i < (unsigned)(count); i++) {   \
+			value = (type)((i + 1) % (unsigned)(count)); \
+			assert_true(parse(word((type)i), &value));   \
+			assert_int_equal(value, i);                  \
+		}                                                    \
+		value = (type)1;                                     \
+		assert_false(parse("no such word", &value));         \
+		assert_false(parse("", &value));                     \
+		assert_false(parse(NULL, &value));                   \
+		assert_int_equal(value, 1);                          \
 	} while (0)
 
 static void types_have_words(void **state)
 {
 	(void)state;
-	CHECK_WORDS(WSMFA_KINDS, wsmfa_kind_word);
-	CHECK_WORDS(WSMFA_STAGES, wsmfa_stage_word);
-	CHECK_WORDS(WSMFA_DECISIONS, wsmfa_decision_word);
-	CHECK_WORDS(WSMFA_OUTCOMES, wsmfa_outcome_word);
-	CHECK_WORDS(WSMFA_REASONS, wsmfa_reason_word);
-	CHECK_WORDS(WSMFA_ASKS, wsmfa_ask_word);
-	CHECK_WORDS(WSMFA_MODES, wsmfa_mode_word);
-	CHECK_WORDS(WSMFA_ALGORITHMS, wsmfa_algorithm_word);
+	CHECK_WORDS(enum wsmfa_kind, WSMFA_KINDS, wsmfa_kind_word);
+	CHECK_WORDS(enum wsmfa_stage, WSMFA_STAGES, wsmfa_stage_word);
+	CHECK_WORDS(enum wsmfa_decision, WSMFA_DECISIONS, wsmfa_decision_word);
+	CHECK_WORDS(enum wsmfa_outcome, WSMFA_OUTCOMES, wsmfa_outcome_word);
+	CHECK_WORDS(enum wsmfa_reason, WSMFA_REASONS, wsmfa_reason_word);
+	CHECK_WORDS(enum wsmfa_question_kind, WSMFA_ASKS, wsmfa_ask_word);
+	CHECK_WORDS(enum wsmfa_mode, WSMFA_MODES, wsmfa_mode_word);
+	CHECK_WORDS(enum wsmfa_algorithm, WSMFA_ALGORITHMS, wsmfa_algorithm_word);
 }
 
 static void types_parse_their_words(void **state)
