@@ -17,7 +17,8 @@ def settings_in_code():
 
 
 def settings_in_manual():
-    top = re.sub(r"^#?\t(pool|sms|push)\b[^\n]*\{\n(?:.*\n)*?^#?\t\}\n", "", MANUAL, flags=re.M)
+    top = MANUAL[MANUAL.index("\nwsmfa {"):]
+    top = re.sub(r"^#?\t(pool|sms|push)\b[^\n]*\{\n(?:.*\n)*?^#?\t\}\n", "", top, flags=re.M)
     return set(re.findall(r"^#?\t(\w+) = ", top, re.M))
 
 
