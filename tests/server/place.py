@@ -33,7 +33,7 @@ from world import wait_for  # noqa: E402,F401
 BUILD = pathlib.Path(os.environ.get("WSMFA_BUILD", TOP / "build"))
 MODULE = BUILD / ".libs" / "rlm_wsmfa.so"
 WSMFACTL = BUILD / "wsmfactl" / "wsmfactl"
-SECRET = "a secret for RADIUS"
+SECRET = "a-secret-for-RADIUS"
 ENROLL_URL = "https://mfa.example/enroll"
 DAY = datetime.timedelta(days=1)
 
