@@ -186,6 +186,8 @@ enum ctl_exit ctl_account_add(struct ctl *c, struct ctl_args const *a)
 		return CTL_USAGE;
 	if (!name_fold(ctl_operand(a, 0), name))
 		return CTL_FAILED;
+	if (!ctl_option(a, "--service")[0])
+		return ctl_fail("--service is empty; wsmfactl service list shows those there are");
 	if (phone && !wsmfa_phone_valid(phone))
 		return ctl_fail("--phone \"%.40s\" is no number like +358401234567", phone);
 	if (ctl_option(a, "--password-stdin")) {

@@ -90,11 +90,11 @@ static bool org_schedule_set(struct ctl *c, struct ctl_args const *a, char const
 	else
 		res = ctl_query(
 			c,
-			"INSERT INTO wsmfa.organization_schedule AS s (organization_id, announce_from, enforce_from)"
-			" SELECT id, coalesce($2::timestamptz, $3), coalesce($3::timestamptz, 'infinity')"
-			" FROM wsmfa.organization WHERE name = $1"
-			" ON CONFLICT (organization_id) DO UPDATE SET announce_from = coalesce($2, s.announce_from),"
-			" enforce_from = coalesce($3, s.enforce_from)",
+			"INSERT INTO wsmfa.organization_schedule (organization_id, announce_from, enforce_from)"
+			" SELECT o.id, coalesce($2::timestamptz, s.announce_from), coalesce($3::timestamptz, s.enforce_from)"
+			" FROM wsmfa.organization o LEFT JOIN wsmfa.organization_schedule s ON s.organization_id = o.id"
+			" WHERE o.name = $1 ON CONFLICT (organization_id) DO UPDATE SET announce_from = excluded.announce_from,"
+			" enforce_from = excluded.enforce_from",
 			3, ctl_operand(a, 0), null_if_empty(announce), null_if_empty(enforce));
 	done = res != NULL;
 	PQclear(res);

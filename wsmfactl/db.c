@@ -19,6 +19,7 @@ static struct {
 	{ "organization_name_check", "an organization's name has 1 to 200 octets and no control characters" },
 	{ "organization_name_key", "there is an organization of that name already" },
 	{ "organization_allowed_methods_check", "methods are fido2, push, totp, sms and recovery" },
+	{ "region_time_zone_check", "there is no such time zone; write it like Europe/Helsinki" },
 	{ "region_pkey", "there is a region of that code already; wsmfactl region set changes it" },
 	{ "region_code_check", "a code has 1 to 32 octets and no control characters" },
 	{ "region_name_check", "a region's name has 1 to 200 octets and no control characters" },
@@ -194,6 +195,7 @@ enum ctl_exit ctl_refused(struct ctl *c, PGresult const *res)
 	char const *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	char const *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
 	char const *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	char const *table = PQresultErrorField(res, PG_DIAG_TABLE_NAME);
 	char line[512];
 
 	if (!state) {
@@ -204,6 +206,9 @@ enum ctl_exit ctl_refused(struct ctl *c, PGresult const *res)
 		if (strcmp(sentences[i].constraint, constraint) == 0)
 			return ctl_fail("%s", sentences[i].sentence);
 	}
+	/* Nothing guesses the half of a schedule that was not given. */
+	if (strcmp(state, "23502") == 0 && table && strcmp(table, "organization_schedule") == 0)
+		return ctl_fail("a first schedule of its own needs both --announce-from and --enforce-from");
 	if (strcmp(state, "42501") == 0)
 		return ctl_fail("the database role %s may not do that (%s); connect as a member of wsmfa_admin",
 				PQuser(c->db), primary ? primary : state);
