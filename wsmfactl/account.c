@@ -51,8 +51,7 @@ bool ctl_option_number(struct ctl_args const *a, char const *name, long least, l
 	return true;
 }
 
-/* The name as it is stored. false after a complaint. */
-static bool name_fold(char const *name, char *out)
+bool ctl_account_fold(char const *name, char *out)
 {
 	if (wsmfa_account_name(out, (uint8_t const *)name, strlen(name)))
 		return true;
@@ -65,7 +64,7 @@ bool ctl_account_find(struct ctl *c, char const *name, struct ctl_account *out)
 	PGresult *res;
 	bool found;
 
-	if (!name_fold(name, out->name))
+	if (!ctl_account_fold(name, out->name))
 		return false;
 	res = ctl_query(c,
 			"SELECT a.id, o.name AS organization, a.phone"
@@ -115,8 +114,7 @@ static bool password_read(char *clear)
 	return true;
 }
 
-/* Standard input's password in the form that is stored. */
-static bool password_take(long iterations, char *stored)
+bool ctl_password_take(long iterations, char *stored)
 {
 	char clear[WSMFA_PASSWORD_MAX + 1];
 	uint8_t salt[CTL_PASSWORD_SALT];
@@ -184,14 +182,14 @@ enum ctl_exit ctl_account_add(struct ctl *c, struct ctl_args const *a)
 
 	if (!ctl_option_number(a, "--iterations", CTL_ITERATIONS_MIN, 10000000, CTL_ITERATIONS, &iterations))
 		return CTL_USAGE;
-	if (!name_fold(ctl_operand(a, 0), name))
+	if (!ctl_account_fold(ctl_operand(a, 0), name))
 		return CTL_FAILED;
 	if (!ctl_option(a, "--service")[0])
 		return ctl_fail("--service is empty; wsmfactl service list shows those there are");
 	if (phone && !wsmfa_phone_valid(phone))
 		return ctl_fail("--phone \"%.40s\" is no number like +358401234567", phone);
 	if (ctl_option(a, "--password-stdin")) {
-		if (!password_take(iterations, stored))
+		if (!ctl_password_take(iterations, stored))
 			return CTL_FAILED;
 		password = stored;
 	}

@@ -43,7 +43,7 @@ bool ctl_usage_next(char const **usage, struct ctl_token *out)
 	if (bracket)
 		p++;
 	closed = word_take(&p, bracket, out->name);
-	out->option = strncmp(out->name, "--", 2) == 0;
+	out->option = out->name[0] == '-';
 	out->required = !bracket;
 	/* Outside brackets an option is never a flag: a flag that must be there would say nothing. */
 	if (out->option && (bracket ? !closed : *p != '\0'))

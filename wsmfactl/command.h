@@ -14,6 +14,10 @@ ctl_handler ctl_account_add, ctl_account_show, ctl_account_list, ctl_account_dis
 /* admin.c */
 ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_add, ctl_region_set, ctl_service_list,
 	ctl_service_add, ctl_service_set;
+/* change.c */
+ctl_handler ctl_account_set, ctl_account_erase, ctl_sweep;
+/* events.c, metrics.c */
+ctl_handler ctl_events, ctl_metrics;
 /* import.c */
 ctl_handler ctl_account_import;
 /* key.c */
@@ -35,6 +39,15 @@ struct ctl_account {
 	char phone[WSMFA_PHONE_MAX];
 };
 
+/** A name as it is stored. @param out WSMFA_NAME_MAX octets. @return false after a complaint. */
+bool ctl_account_fold(char const *name, char *out);
+/**
+ * Reads a password from standard input and makes it what is stored.
+ *
+ * @param stored WSMFA_PASSWORD_MAX + 1 octets, a secret: the caller wipes them.
+ * @return false after a complaint.
+ */
+bool ctl_password_take(long iterations, char *stored);
 /** Finds an account by the operand NAME, upper and lower case alike. false after a complaint. */
 bool ctl_account_find(struct ctl *c, char const *name, struct ctl_account *out);
 

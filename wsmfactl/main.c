@@ -34,6 +34,11 @@ struct ctl_command const ctl_commands[] = {
 	  "[--next-login accept|accept_with_banner|challenge|enroll|deny] [--method fido2|push|totp|sms|recovery] [--not-ready] "
 	  "[--disabled] [--locked] [--at TIME]",
 	  "lists accounts", ctl_account_list },
+	{ "account set",
+	  "NAME [--org ORG] [--region CODE] [--service S[,S]] [--phone +N] [--language CODE] [--prefer fido2|push|totp|none] "
+	  "[--password-stdin] [--iterations N]",
+	  "changes an account; --phone may be none", ctl_account_set },
+	{ "account erase", "NAME [--yes]", "removes a person and keeps the counts of logins", ctl_account_erase },
 	{ "account disable", "NAME", "refuses every login of an account", ctl_account_disable },
 	{ "account enable", "NAME", "takes back a disable", ctl_account_enable },
 	{ "account unlock", "NAME", "ends the waits of an account and empties its count of failures",
@@ -58,6 +63,12 @@ struct ctl_command const ctl_commands[] = {
 	{ "method remove", "NAME ID", "removes an authenticator", ctl_method_remove },
 	{ "status", "[--org ORG] [--region CODE] [--at TIME]", "shows how ready regions and organizations are",
 	  ctl_status },
+	{ "events",
+	  "[-f] [--account NAME] [--org ORG] [--region CODE] [--outcome WORD] [--reason WORD] [--method WORD] [--since TIME] "
+	  "[--limit N]",
+	  "shows the last logins; with -f also those to come, with --json then an object a line", ctl_events },
+	{ "metrics", "[--no-accounts]", "prints figures in the Prometheus text form", ctl_metrics },
+	{ "sweep", "[--months N]", "prunes what no rule looks at, and events older than 13 months", ctl_sweep },
 	{ "org list", "", "lists organizations", ctl_org_list },
 	{ "org add", "NAME [--methods M[,M]]", "adds an organization; methods are all, none or a list", ctl_org_add },
 	{ "org set",
