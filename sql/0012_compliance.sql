@@ -41,7 +41,7 @@ CREATE VIEW wsmfa.account_factor AS
 COMMENT ON VIEW wsmfa.account_factor IS 'Authenticators of each account that has any, as one row.';
 
 CREATE VIEW wsmfa.account_scope AS
-	SELECT u.account_id, array_agg(u.service::text ORDER BY u.service) AS services, min(s.requires_mfa_from) AS requires_mfa_from
+	SELECT u.account_id, array_agg(u.service ORDER BY u.service) AS services, min(s.requires_mfa_from) AS requires_mfa_from
 	FROM wsmfa.account_service u JOIN wsmfa.service s ON s.code = u.service GROUP BY u.account_id;
 COMMENT ON VIEW wsmfa.account_scope IS 'Services of each account that uses any, and from when on the first of them requires MFA.';
 
@@ -63,7 +63,7 @@ $$;
 COMMENT ON FUNCTION wsmfa.kinds_of IS 'Kinds of authenticator from bits 1 << kind, strongest first.';
 
 CREATE VIEW wsmfa.account_fact WITH (security_barrier) AS
-	SELECT a.id AS account_id, a.name::text AS account, a.organization_id, o.name AS organization, a.region::text AS region,
+	SELECT a.id AS account_id, a.name AS account, a.organization_id, o.name AS organization, a.region,
 		coalesce(u.services, '{}') AS services, u.requires_mfa_from,
 		s.organization_id IS NOT NULL AS own_schedule, coalesce(s.announce_from, r.announce_from) AS announce_from,
 		coalesce(s.enforce_from, r.enforce_from) AS enforce_from,
@@ -86,7 +86,7 @@ CREATE VIEW wsmfa.account_fact WITH (security_barrier) AS
 COMMENT ON VIEW wsmfa.account_fact IS 'What is known of an account without asking the time, for one account or an organization: looks up each account''s rows.';
 
 CREATE VIEW wsmfa.account_sum WITH (security_barrier) AS
-	SELECT a.organization_id, a.region::text AS region, u.requires_mfa_from, coalesce(x.bits, 0) AS bits,
+	SELECT a.organization_id, a.region, u.requires_mfa_from, coalesce(x.bits, 0) AS bits,
 		coalesce(x.enrolled, false) AS enrolled,
 		wsmfa.usable_from(wsmfa.kind_bits(o.allowed_methods), x.recovery_from, x.sms_from, x.totp_from, x.push_from) AS usable_from,
 		e.exempt_until, a.disabled_at
@@ -159,7 +159,7 @@ RETURNS TABLE (region text, accounts bigint, in_scope bigint, enrolled bigint, c
 	sms_only bigint, exempt bigint, enforce_from timestamptz, days_left integer)
 LANGUAGE sql STABLE
 AS $$
-	SELECT r.code::text, coalesce(f.accounts, 0), coalesce(f.in_scope, 0), coalesce(f.enrolled, 0), coalesce(f.compliant, 0),
+	SELECT r.code, coalesce(f.accounts, 0), coalesce(f.in_scope, 0), coalesce(f.enrolled, 0), coalesce(f.compliant, 0),
 		trunc(100.0 * f.compliant / nullif(f.in_scope, 0), 1), coalesce(f.sms_only, 0), coalesce(f.exempt, 0), r.enforce_from,
 		wsmfa.days_left(r.enforce_from, $1)
 	FROM wsmfa.region r LEFT JOIN (
@@ -206,7 +206,7 @@ CREATE VIEW wsmfa.upcoming_enforcement AS
 COMMENT ON VIEW wsmfa.upcoming_enforcement IS 'Who would be stopped on the day, soonest first: in scope then, without a usable authenticator, not exempt.';
 
 CREATE VIEW wsmfa.weak_accounts WITH (security_barrier) AS
-	SELECT a.name::text AS account, o.name AS organization, w.reasons
+	SELECT a.name AS account, o.name AS organization, w.reasons
 	FROM wsmfa.account a JOIN wsmfa.organization o ON o.id = a.organization_id
 		CROSS JOIN LATERAL (SELECT * FROM wsmfa.account_factor v WHERE v.account_id = a.id OFFSET 0) x
 		CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
