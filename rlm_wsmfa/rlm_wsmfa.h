@@ -75,6 +75,7 @@ typedef struct rlm_wsmfa_t {
 	uint32_t sms_wait;
 	char const *notify_url;
 	char const *decoy_password;
+	char const *unguarded_sites;
 
 	/* made from them */
 	bool ignore_on_store_failure;
@@ -125,6 +126,9 @@ void wsmfa_request_mark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_ma
 bool wsmfa_request_marked(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 void wsmfa_request_unmark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 void wsmfa_request_tell(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_visit const *visit);
+/** A Response-Packet-Type of the host: no reply at all. */
+#define WSMFA_DO_NOT_RESPOND 256
+void wsmfa_sign_reply(REQUEST *request);
 void wsmfa_response_packet_type(REQUEST *request, uint32_t code);
 void wsmfa_allow_response(REQUEST *request);
 rlm_rcode_t wsmfa_reply_apply(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *visit,

@@ -45,7 +45,7 @@ static bool set_account(rlm_wsmfa_t const *inst, REQUEST *request, char const *n
 static rlm_rcode_t malformed(REQUEST *request, char const *why)
 {
 	REDEBUG("%s", why);
-	RINFO("wsmfa: refused: bad_request, %s", why);
+	RINFO("refused: bad_request, %s", why);
 	return RLM_MODULE_REJECT;
 }
 
@@ -185,8 +185,17 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 	/* EAP asks many times before it knows anybody: authenticate takes over when it has. */
 	if (wsmfa_request_is_eap(request)) return RLM_MODULE_NOOP;
 
-	/* Until the module itself says otherwise, whatever the sections do ends in a reject. */
+	/* Until the module itself says otherwise, whatever the sections do ends in a reject, and a signed one. */
 	wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+	wsmfa_sign_reply(request);
+
+	/* Such a packet can be forged on its way from a proxy (CVE-2024-3596): nothing is said to it. */
+	if (fr_pair_find_by_num(request->packet->vps, PW_PROXY_STATE, 0, TAG_ANY) &&
+	    !fr_pair_find_by_num(request->packet->vps, PW_MESSAGE_AUTHENTICATOR, 0, TAG_ANY)) {
+		RINFO("dropped: Proxy-State without Message-Authenticator");
+		wsmfa_response_packet_type(request, WSMFA_DO_NOT_RESPOND);
+		return RLM_MODULE_REJECT;
+	}
 
 	if (!wsmfa_request_name(inst, request, name)) {
 		return malformed(request, "User-Name is missing, too long, or has octets that no name has");
@@ -215,7 +224,7 @@ static struct wsmfa_visit *authenticate_eap(rlm_wsmfa_t *inst, REQUEST *request,
 
 	*loaded = false;
 	if (!account) {
-		RINFO("wsmfa: refused: bad_request, EAP without an inner identity");
+		RINFO("refused: bad_request, EAP without an inner identity");
 		return NULL;
 	}
 	v = wsmfa_request_begin(inst, request, account->vp_strvalue);
@@ -251,7 +260,11 @@ rlm_rcode_t wsmfa_mod_authenticate(void *instance, REQUEST *request)
 	if (v->answering) {
 		wsmfa_visit_answer(&inst->service, v, &reply);
 	} else if (auth_type_is(request, inst->dict.auth_type_response)) {
-		REDEBUG("Auth-Type WSMFA-Response without an answer: only wsmfa may set it");
+		RINFO("refused: Auth-Type WSMFA-Response without an answer; only wsmfa may set it");
+		return RLM_MODULE_REJECT;
+	} else if (request->rcode != RLM_MODULE_OK) {
+		/* The module before this one proves the first factor: whatever the site made of its verdict, it was not ok. */
+		RINFO("refused: the module before wsmfa did not return ok; write \"if (ok) { %s }\"", inst->name);
 		return RLM_MODULE_REJECT;
 	} else {
 		wsmfa_visit_begin(&inst->service, v, &reply);

@@ -5,6 +5,7 @@
 #include "rlm_wsmfa.h"
 
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -17,7 +18,7 @@
 
 /* clang-format off */
 CONF_PARSER const wsmfa_module_config[] = {
-	{ "connection", FR_CONF_OFFSET(PW_TYPE_STRING | PW_TYPE_REQUIRED | PW_TYPE_NOT_EMPTY, rlm_wsmfa_t, connection), NULL },
+	{ "connection", FR_CONF_OFFSET(PW_TYPE_STRING | PW_TYPE_SECRET | PW_TYPE_REQUIRED | PW_TYPE_NOT_EMPTY, rlm_wsmfa_t, connection), NULL },
 	{ "store_timeout", FR_CONF_OFFSET(PW_TYPE_INTEGER, rlm_wsmfa_t, store_timeout), "2" },
 	{ "on_store_failure", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, on_store_failure), "reject" },
 	{ "key_file", FR_CONF_OFFSET(PW_TYPE_STRING | PW_TYPE_REQUIRED | PW_TYPE_NOT_EMPTY, rlm_wsmfa_t, key_file), NULL },
@@ -52,6 +53,7 @@ CONF_PARSER const wsmfa_module_config[] = {
 	{ "sms_wait", FR_CONF_OFFSET(PW_TYPE_INTEGER, rlm_wsmfa_t, sms_wait), "2" },
 	{ "notify_url", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, notify_url), "" },
 	{ "decoy_password", FR_CONF_OFFSET(PW_TYPE_STRING | PW_TYPE_SECRET, rlm_wsmfa_t, decoy_password), NULL },
+	{ "unguarded_sites", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, unguarded_sites), "" },
 	CONF_PARSER_TERMINATOR
 };
 
@@ -188,10 +190,23 @@ static int check_enroll_methods(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	return 0;
 }
 
+/** libpq's own reading of the connection string; what is wrong with it is told without its values. */
+static int check_connection(rlm_wsmfa_t *inst, CONF_SECTION *conf)
+{
+	char *ignored = NULL;
+	PQconninfoOption *options = PQconninfoParse(inst->connection, &ignored);
+
+	PQfreemem(ignored);
+	if (!options) return refuse(conf, "connection", "not a connection string of libpq: write \"host=... dbname=... user=...\"");
+	PQconninfoFree(options);
+	return 0;
+}
+
 static int check_words(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 {
 	size_t const separator = strlen(inst->append_separator);
 
+	if (check_connection(inst, conf) < 0) return -1;
 	if (strcmp(inst->on_store_failure, "ignore") == 0) {
 		inst->ignore_on_store_failure = true;
 	} else if (strcmp(inst->on_store_failure, "reject") != 0) {

@@ -6,19 +6,6 @@
 
 #include "core/codec.h"
 
-/** First attribute of every reply, signed by the host when it encodes (RFC 3579 section 3.2, CVE-2024-3596). */
-static void sign_reply(REQUEST *request)
-{
-	static uint8_t const unsigned_yet[16] = { 0 };
-	VALUE_PAIR *vp;
-
-	fr_pair_delete_by_num(&request->reply->vps, PW_MESSAGE_AUTHENTICATOR, 0, TAG_ANY);
-	vp = fr_pair_afrom_num(request->reply, PW_MESSAGE_AUTHENTICATOR, 0);
-	if (!vp) return;
-	fr_pair_value_memcpy(vp, unsigned_yet, sizeof(unsigned_yet));
-	fr_pair_prepend(&request->reply->vps, vp);
-}
-
 /** Takes off a challenge what belongs to a session (RFC 2865 section 4.4). */
 static void strip_challenge(REQUEST *request)
 {
@@ -62,7 +49,7 @@ static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmf
 
 	wsmfa_visit_failed(&inst->service, v);
 	wsmfa_clean(name, sizeof(name), (uint8_t const *)v->name, strlen(v->name));
-	RINFO("wsmfa: \"%s\" from %s refused: failed_first_factor", name, v->client.address);
+	RINFO("\"%s\" from %s refused: failed_first_factor", name, v->client.address);
 
 	pthread_mutex_lock(&inst->delay_lock);
 	failures = wsmfa_delay_table_fail(inst->delays, v->name, v->at);
@@ -82,7 +69,7 @@ static rlm_rcode_t refuse_bypass(rlm_wsmfa_t *inst, REQUEST *request, struct wsm
 	char name[128] = "";
 
 	if (v) wsmfa_clean(name, sizeof(name), (uint8_t const *)v->name, strlen(v->name));
-	RINFO("wsmfa: \"%s\" refused: the site %s would have sent an Access-Accept that wsmfa did not decide (Auth-Type %s)",
+	RINFO("\"%s\" refused: the site %s would have sent an Access-Accept that wsmfa did not decide (Auth-Type %s)",
 	      name, request->server ? request->server : "default",
 	      auth_type ? dict_valnamebyattr(PW_AUTH_TYPE, 0, (int)auth_type->vp_integer) : "none");
 	if (v && !v->ended) wsmfa_visit_event(&inst->service, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_BYPASS, WSMFA_KIND_NONE);
@@ -133,6 +120,6 @@ rlm_rcode_t wsmfa_mod_post_auth(void *instance, REQUEST *request)
 		break;
 	default: return RLM_MODULE_NOOP; /* nothing is sent */
 	}
-	sign_reply(request);
+	wsmfa_sign_reply(request);
 	return rcode;
 }

@@ -11,9 +11,6 @@
 
 #define HEADER_LEN 20 // of a RADIUS packet (RFC 2865 section 3)
 
-/** Response-Packet-Type: what is sent whatever sections say. 256 is "do not respond". */
-#define DO_NOT_RESPOND 256
-
 wsmfa_time_t wsmfa_now(void)
 {
 	struct timespec ts;
@@ -238,6 +235,19 @@ static void add_integer(REQUEST *request, unsigned int attribute, uint32_t value
 	if (vp) vp->vp_integer = value;
 }
 
+/** First attribute of every reply, signed by the host when it encodes (RFC 3579 section 3.2, CVE-2024-3596). */
+void wsmfa_sign_reply(REQUEST *request)
+{
+	static uint8_t const unsigned_yet[16] = { 0 };
+	VALUE_PAIR *vp;
+
+	fr_pair_delete_by_num(&request->reply->vps, PW_MESSAGE_AUTHENTICATOR, 0, TAG_ANY);
+	vp = fr_pair_afrom_num(request->reply, PW_MESSAGE_AUTHENTICATOR, 0);
+	if (!vp) return;
+	fr_pair_value_memcpy(vp, unsigned_yet, sizeof(unsigned_yet));
+	fr_pair_prepend(&request->reply->vps, vp);
+}
+
 static rlm_rcode_t apply_accept(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_reply const *reply)
 {
 	VALUE_PAIR const *set = fr_pair_find_by_num(request->reply->vps, PW_SESSION_TIMEOUT, 0, TAG_ANY);
@@ -290,20 +300,39 @@ static rlm_rcode_t apply_park(rlm_wsmfa_t *inst, REQUEST *request)
 	return RLM_MODULE_HANDLED;
 }
 
-static void log_reply(REQUEST *request, struct wsmfa_visit const *v, struct wsmfa_reply const *reply)
+/** Says of each TOTP key that can't be used what is wrong with it: nobody else can tell. */
+static void log_keys(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_visit const *v)
+{
+	for (size_t i = 0; i < v->account.authenticators_len; i++) {
+		struct wsmfa_authenticator const *a = &v->account.authenticators[i];
+		char id[WSMFA_KEY_ID_MAX];
+
+		if (a->kind != WSMFA_KIND_TOTP || !a->unreachable) continue;
+		if (wsmfa_sealed_key_id(a->sealed, a->sealed_len, id) && !wsmfa_keyring_has(inst->ring, id)) {
+			RINFO("authenticator %lld: its key is sealed with \"%s\", which is not in %s", (long long)a->id, id,
+			      inst->key_file);
+		} else {
+			RINFO("authenticator %lld: its key does not open: damaged, or sealed for another account",
+			      (long long)a->id);
+		}
+	}
+}
+
+static void log_reply(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_visit const *v, struct wsmfa_reply const *reply)
 {
 	char name[128];
 	char const *method = wsmfa_kind_word(v->plan.method);
 
 	wsmfa_clean(name, sizeof(name), (uint8_t const *)v->name, strlen(v->name));
+	if (v->plan.reason == WSMFA_REASON_NO_USABLE_METHOD) log_keys(inst, request, v);
 	if (reply->kind == WSMFA_REPLY_REJECT || reply->kind == WSMFA_REPLY_STORE) {
-		RINFO("wsmfa: \"%s\" from %s refused: %s %s%s%s", name, v->client.address,
+		RINFO("\"%s\" from %s refused: %s %s%s%s", name, v->client.address,
 		      wsmfa_outcome_word(reply->kind == WSMFA_REPLY_STORE ? WSMFA_OUTCOME_ERROR : v->plan.outcome),
 		      wsmfa_reason_word(reply->kind == WSMFA_REPLY_STORE ? WSMFA_REASON_STORE_DOWN : v->plan.reason),
 		      method && v->plan.method ? ", " : "", method && v->plan.method ? method : "");
 		return;
 	}
-	RDEBUG("wsmfa: \"%s\" from %s: %s %s", name, v->client.address, wsmfa_outcome_word(v->plan.outcome),
+	RDEBUG("\"%s\" from %s: %s %s", name, v->client.address, wsmfa_outcome_word(v->plan.outcome),
 	       wsmfa_reason_word(v->plan.reason));
 }
 
@@ -311,7 +340,7 @@ static void log_reply(REQUEST *request, struct wsmfa_visit const *v, struct wsmf
 rlm_rcode_t wsmfa_reply_apply(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v, struct wsmfa_reply const *reply)
 {
 	if (reply->kind != WSMFA_REPLY_PARK) {
-		log_reply(request, v, reply);
+		log_reply(inst, request, v, reply);
 		wsmfa_request_tell(inst, request, v);
 	}
 	switch (reply->kind) {
@@ -319,7 +348,7 @@ rlm_rcode_t wsmfa_reply_apply(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_
 	case WSMFA_REPLY_CHALLENGE: return apply_challenge(inst, request, reply);
 	case WSMFA_REPLY_PARK: return apply_park(inst, request);
 	case WSMFA_REPLY_STORE:
-		if (inst->ignore_on_store_failure) wsmfa_response_packet_type(request, DO_NOT_RESPOND);
+		if (inst->ignore_on_store_failure) wsmfa_response_packet_type(request, WSMFA_DO_NOT_RESPOND);
 		add_text(request, reply->text);
 		return RLM_MODULE_FAIL;
 	case WSMFA_REPLY_REJECT: break;

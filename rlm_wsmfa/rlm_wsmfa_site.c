@@ -118,6 +118,18 @@ static int check_authenticate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 	return 0;
 }
 
+/** A waiting room that does not answer: the host runs this section and no other. */
+static int check_fail_authentication(rlm_wsmfa_t const *inst, CONF_SECTION *post_proxy)
+{
+	CONF_SECTION *cs = cf_section_sub_find_name2(post_proxy, "Post-Proxy-Type", "Fail-Authentication");
+
+	if (cs && has_bare_call(inst, cs)) return 0;
+	cf_log_err_cs(cs ? cs : post_proxy,
+		      "write \"Post-Proxy-Type Fail-Authentication { %s }\" in post-proxy: the host runs it when time is up",
+		      inst->name);
+	return -1;
+}
+
 /** What waits for a phone has to be held and released by the site. */
 static int check_proxy_sections(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 {
@@ -133,7 +145,7 @@ static int check_proxy_sections(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 			      server_name(server), sections[i], inst->name);
 		return -1;
 	}
-	return 0;
+	return check_fail_authentication(inst, cf_section_sub_find(server, "post-proxy"));
 }
 
 static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server)
@@ -153,7 +165,22 @@ static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 	return check_proxy_sections(inst, server);
 }
 
-/** Every virtual server that uses the module is checked; every other one that answers logins is named. */
+/** Is the name in unguarded_sites? */
+static bool is_unguarded(rlm_wsmfa_t const *inst, char const *name)
+{
+	size_t const len = strlen(name);
+
+	for (char const *p = inst->unguarded_sites; *p;) {
+		size_t const word = strcspn(p, ", \t");
+
+		if (word == len && strncmp(p, name, len) == 0) return true;
+		p += word;
+		p += strspn(p, ", \t");
+	}
+	return false;
+}
+
+/** Every virtual server that uses the module is checked; every other one that answers logins must be meant to. */
 int wsmfa_sites_check(rlm_wsmfa_t const *inst)
 {
 	CONF_SECTION *config = main_config.config;
@@ -162,10 +189,12 @@ int wsmfa_sites_check(rlm_wsmfa_t const *inst)
 	     cs = cf_subsection_find_next(config, cs, "server")) {
 		if (calls(inst, cs)) {
 			if (check_site(inst, cs) < 0) return -1;
-		} else if (listens(cs)) {
-			WARN("rlm_wsmfa (%s): the site %s (%s:%d) answers logins without a second factor: unlink it from "
-			     "sites-enabled if that is not meant",
-			     inst->name, server_name(cs), cf_section_filename(cs), cf_section_lineno(cs));
+		} else if (listens(cs) && !is_unguarded(inst, server_name(cs))) {
+			cf_log_err_cs(cs,
+				      "the site %s answers logins without a second factor: unlink it from sites-enabled, or name it in "
+				      "unguarded_sites of the module if that is meant",
+				      server_name(cs));
+			return -1;
 		}
 	}
 	return 0;
@@ -232,10 +261,11 @@ int wsmfa_park_check(rlm_wsmfa_t *inst)
 			      inst->park_pool);
 		return -1;
 	}
-	if (check_home_server(inst, pool->servers[0]) < 0) return -1;
+	/* first, because the host cuts every response_window down to it */
 	if (main_config.max_request_time < inst->push_timeout + 5) {
 		return too_short(inst->cs, "max_request_time", (long)main_config.max_request_time, inst);
 	}
+	if (check_home_server(inst, pool->servers[0]) < 0) return -1;
 	if (main_config.max_requests <= inst->park_max) {
 		cf_log_err_cs(inst->cs, "max_requests is %u, but park_max = %u requests may wait: set max_requests in radiusd.conf higher",
 			      main_config.max_requests, inst->park_max);

@@ -204,15 +204,19 @@ static bool pg_run(struct wsmfa_pg_conn *conn, char const *what, char const *sql
 static bool pg_make_ready(struct wsmfa_pg_conn *conn, int64_t deadline)
 {
 	char settings[160];
-	int number, schema;
+	int number, schema = -1;
 
 	snprintf(settings, sizeof(settings),
 		 "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = %d; "
 		 "SET client_min_messages = error",
 		 conn->config->store_timeout_ms, conn->config->store_timeout_ms);
 	if (!pg_run(conn, "settings", settings, deadline, &number) ||
-	    !pg_run(conn, "schema", "SELECT wsmfa.schema_check()", deadline, &schema))
+	    !pg_run(conn, "schema", "SELECT wsmfa.schema_check()", deadline, &schema)) {
+		if (!schema)
+			wsmfa_pg_log(conn->config, 'e',
+				     "database: it does not say which schema it has: run sql/migrate, and look at the role's grants");
 		return false;
+	}
 	if (schema < WSMFA_SCHEMA_OLDEST || schema > WSMFA_SCHEMA_NEWEST) {
 		wsmfa_pg_log(conn->config, 'e', "database: its schema is number %d and this module knows %d to %d: %s",
 			     schema, WSMFA_SCHEMA_OLDEST, WSMFA_SCHEMA_NEWEST,
