@@ -153,7 +153,8 @@ COMMENT ON FUNCTION wsmfa.sweep IS 'Housekeeping, for cron, pg_cron or wsmfactl 
 GRANT SELECT, INSERT, UPDATE, DELETE ON wsmfa.region, wsmfa.service, wsmfa.organization, wsmfa.organization_schedule,
 	wsmfa.organization_admin, wsmfa.account, wsmfa.account_service, wsmfa.exemption, wsmfa.authenticator, wsmfa.recovery_code,
 	wsmfa.ticket TO wsmfa_admin;
-GRANT SELECT ON wsmfa.failure, wsmfa.station_wait, wsmfa.sent, wsmfa.event, wsmfa.account_seen, wsmfa.server, wsmfa.audit TO wsmfa_admin;
+GRANT SELECT, DELETE ON wsmfa.failure, wsmfa.station_wait TO wsmfa_admin;
+GRANT SELECT ON wsmfa.sent, wsmfa.event, wsmfa.account_seen, wsmfa.server, wsmfa.audit TO wsmfa_admin;
 GRANT SELECT ON wsmfa.audit, wsmfa.server, wsmfa.organization, wsmfa.organization_schedule, wsmfa.organization_admin TO wsmfa_auditor;
 GRANT USAGE ON SEQUENCE wsmfa.organization_id_seq, wsmfa.account_id_seq, wsmfa.authenticator_id_seq TO wsmfa_admin;
 GRANT EXECUTE ON FUNCTION wsmfa.stage_at, wsmfa.in_scope_at, wsmfa.account_unlock, wsmfa.account_erase, wsmfa.sweep,
