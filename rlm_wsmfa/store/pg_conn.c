@@ -148,10 +148,10 @@ bool wsmfa_pg_alive(struct wsmfa_pg_conn *conn)
 {
 	struct pollfd fd = { .fd = PQsocket(conn->pg), .events = POLLIN };
 
-	if (PQstatus(conn->pg) != CONNECTION_OK || fd.fd < 0)
+	if (fd.fd < 0 || (poll(&fd, 1, 0) != 0 && !PQconsumeInput(conn->pg)))
 		return false;
-	// an idle server says nothing but that it goes away
-	return poll(&fd, 1, 0) == 0 || (PQconsumeInput(conn->pg) && PQstatus(conn->pg) == CONNECTION_OK);
+	// An idle server says little else but that it goes away. PQisBusy reads it, as a notice.
+	return !PQisBusy(conn->pg) && PQstatus(conn->pg) == CONNECTION_OK && !conn->lost;
 }
 
 enum pg_how wsmfa_pg_execute(struct wsmfa_pg_conn *conn, char const *statement, struct pg_params const *params,
@@ -237,10 +237,14 @@ static bool conninfo_check(struct wsmfa_pg_config const *config)
 	return options != NULL;
 }
 
-static void notice_drop(void *ctx, PGresult const *notice)
+/* Notices are not for the log: they may hold data. */
+static void notice_read(void *ctx, PGresult const *notice)
 {
-	(void)ctx;
-	(void)notice;
+	struct wsmfa_pg_conn *conn = ctx;
+	char const *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		conn->lost = true;
 }
 
 struct wsmfa_pg_conn *wsmfa_pg_connect(struct wsmfa_pg_config const *config)
@@ -260,7 +264,7 @@ struct wsmfa_pg_conn *wsmfa_pg_connect(struct wsmfa_pg_config const *config)
 	conn->config = config;
 	conn->pg = PQconnectStartParams(keywords, values, 1);
 	if (conn->pg && pg_open(conn, deadline)) {
-		(void)PQsetNoticeReceiver(conn->pg, notice_drop, NULL);
+		(void)PQsetNoticeReceiver(conn->pg, notice_read, conn);
 		if (pg_make_ready(conn, deadline))
 			return conn;
 	}

@@ -13,6 +13,7 @@
 struct wsmfa_pg_conn {
 	PGconn *pg;
 	struct wsmfa_pg_config const *config;
+	bool lost; //!< the server said that it goes away.
 };
 
 /** How a statement went, and so what may be done next. */
