@@ -13,6 +13,7 @@ check_PROGRAMS += tests/unit/test_delay
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_store_contract
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
 check_PROGRAMS += tests/unit/test_engine
@@ -38,3 +39,7 @@ tests_unit_decide_SOURCES = tests/unit/decide.c tests/unit/decision_line.c tests
 if TESTS_ENABLED
 tests_unit_test_decision_SOURCES = tests/unit/test_decision.c tests/unit/decision_line.c tests/unit/decision_line.h
 endif
+# The same scenarios on PostgreSQL: tests/sql/store.t.
+tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c
+tests_unit_test_store_contract_SOURCES += tests/unit/store_world.c
