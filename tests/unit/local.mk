@@ -14,6 +14,7 @@ check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_store_contract
+check_PROGRAMS += tests/unit/test_store_pg
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
 check_PROGRAMS += tests/unit/test_engine
@@ -43,3 +44,6 @@ endif
 tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c
 tests_unit_test_store_contract_SOURCES += tests/unit/store_world.c
+tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
+tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
