@@ -20,8 +20,8 @@ ctl_handler ctl_account_set, ctl_account_erase, ctl_sweep;
 ctl_handler ctl_events, ctl_metrics;
 /* import.c */
 ctl_handler ctl_account_import;
-/* key.c */
-ctl_handler ctl_key_init;
+/* key.c, rotate.c */
+ctl_handler ctl_key_init, ctl_key_rotate, ctl_key_list;
 /* method.c */
 ctl_handler ctl_method_list, ctl_method_remove, ctl_method_enable, ctl_method_disable;
 /* push.c, recovery.c, sms.c */

@@ -31,6 +31,7 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/people.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/progress.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/push.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/recovery.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/rotate.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/sms.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/status.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/totp.c
