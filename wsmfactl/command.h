@@ -16,6 +16,8 @@ ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_
 	ctl_service_add, ctl_service_set;
 /* change.c */
 ctl_handler ctl_account_set, ctl_account_erase, ctl_sweep;
+/* doctor.c */
+ctl_handler ctl_doctor;
 /* events.c, metrics.c */
 ctl_handler ctl_events, ctl_metrics;
 /* import.c */

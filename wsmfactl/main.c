@@ -88,6 +88,7 @@ struct ctl_command const ctl_commands[] = {
 	{ "key list", "", "lists the keys of the file and how many rows each has sealed", ctl_key_list },
 	{ "key rotate", "[--force]", "makes a new key, and seals everything with it once all servers have it",
 	  ctl_key_rotate },
+	{ "doctor", "[--raddb DIR]", "tells whether everything is there that a login needs", ctl_doctor },
 	{ "completion", "", "prints the completion for bash: source <(wsmfactl completion)", completion_run },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -254,7 +254,8 @@ static enum ctl_exit rotate(struct ctl *c, struct file *f, bool force)
 	if (servers < 0)
 		return CTL_FAILED;
 	if (servers && c->json)
-		return ctl_print_json(json_pack("{s:s, s:I, s:i}", "key", wsmfa_keyring_id(f->ring, wsmfa_keyring_size(f->ring) - 1), "resealed",
+		return ctl_print_json(json_pack("{s:s, s:I, s:i}", "key",
+						wsmfa_keyring_id(f->ring, wsmfa_keyring_size(f->ring) - 1), "resealed",
 						(json_int_t)0, "servers_behind", servers));
 	if (servers) {
 		printf("Key %s is in the file and does not seal yet. Copy the file to every server, restart them, and run this again:\n"
