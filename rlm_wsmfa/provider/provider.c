@@ -7,8 +7,8 @@
 #include "provider/backends.h"
 
 static struct wsmfa_provider_ops const *const backends[] = {
-	&wsmfa_sms_file,
-	&wsmfa_push_local,
+	&wsmfa_sms_file,   &wsmfa_sms_http,  &wsmfa_sms_twilio, &wsmfa_sms_aws_sns,
+	&wsmfa_push_local, &wsmfa_push_http, &wsmfa_push_auth0, &wsmfa_push_duo,
 };
 
 struct wsmfa_provider_ops const *wsmfa_provider_find(enum wsmfa_kind channel, char const *type)

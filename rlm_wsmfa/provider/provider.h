@@ -64,7 +64,7 @@ struct wsmfa_http_request {
 	char headers[WSMFA_HEADERS_MAX]; //!< "Name: value" lines, each ended by a newline
 	char body[WSMFA_BODY_MAX];
 	size_t body_len;
-	char userpwd[256];  //!< secret; HTTP Basic by libcurl, "" for none.
+	char userpwd[400];  //!< secret; HTTP Basic by libcurl, "" for none.
 	char aws_sigv4[64]; //!< CURLOPT_AWS_SIGV4, "" for none.
 	bool repeatable;    //!< a poll: may be sent again after a timeout.
 	bool asks_person;   //!< when this request is out, the phone may ring.
