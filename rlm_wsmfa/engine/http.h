@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "engine/timers.h"
 #include "provider/provider.h"
 
 struct wsmfa_http;
@@ -13,8 +14,8 @@ struct wsmfa_http_call;
 /** The answer and its body live for the time of the call. */
 typedef void wsmfa_http_done(void *ctx, struct wsmfa_http_answer const *answer);
 
-/** NULL without memory. */
-struct wsmfa_http *wsmfa_http_open(uv_loop_t *);
+/** NULL without memory. The timers must outlive it. */
+struct wsmfa_http *wsmfa_http_open(uv_loop_t *, struct wsmfa_timers *);
 /** Sends a request, which must live until `done` or cancel; it is sent at most once. `done` is called later on the loop's
  * thread. NULL without memory, and for a URL that the provider may not use. */
 struct wsmfa_http_call *wsmfa_http_send(struct wsmfa_http *, struct wsmfa_provider const *,

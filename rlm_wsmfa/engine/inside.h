@@ -59,6 +59,7 @@ struct wsmfa_engine {
 	struct wsmfa_db_ops const *db_ops;
 	struct wsmfa_outlet *outlets;
 	size_t outlets_len;
+	struct wsmfa_provider *hook; //!< for notices; NULL without
 	wsmfa_time_t started_at;
 	pthread_t thread;
 	/* any thread */

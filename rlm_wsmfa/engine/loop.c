@@ -9,6 +9,7 @@
 
 #include "engine/inside.h"
 #include "engine/wall.h"
+#include "provider/backends.h"
 
 #define TICK_MS 100
 #define LOG_MS  10000 //!< what is counted is logged in sums
@@ -248,6 +249,8 @@ static void engine_release(struct wsmfa_engine *e)
 	for (size_t i = 0; i < e->outlets_len; i++)
 		wsmfa_breaker_free(&e->outlets[i].breaker);
 	free(e->outlets);
+	if (e->hook)
+		e->hook->ops->free(e->hook);
 	for (size_t i = 0; i < sizeof(e->strings) / sizeof(*e->strings); i++) {
 		if (e->strings[i])
 			OPENSSL_cleanse(e->strings[i], strlen(e->strings[i]));
@@ -255,6 +258,27 @@ static void engine_release(struct wsmfa_engine *e)
 	}
 	pthread_mutex_destroy(&e->notices_lock);
 	free(e);
+}
+
+static void outlet_add(struct wsmfa_engine *e, struct wsmfa_provider *p)
+{
+	struct wsmfa_outlet *o = &e->outlets[e->outlets_len++];
+
+	o->provider = p;
+	wsmfa_breaker_init(&o->breaker, p->breaker_failures, p->breaker_seconds);
+}
+
+/** The administrator's hook for notices is a provider of our own. */
+static bool hook_add(struct wsmfa_engine *e, char *err, size_t errlen)
+{
+	struct wsmfa_setting const url = { .name = "notify", .value = e->config.notify_url };
+
+	if (!url.value || !url.value[0])
+		return true;
+	e->hook = wsmfa_notify.configure("notify", &url, 1, err, errlen);
+	if (e->hook)
+		outlet_add(e, e->hook);
+	return e->hook != NULL;
 }
 
 static char const *keep(struct wsmfa_engine *e, size_t i, char const *text, bool *ok)
@@ -287,12 +311,8 @@ static bool engine_prepare(struct wsmfa_engine *e, struct wsmfa_engine_config co
 	e->config.notify_url = keep(e, 4, config->notify_url, &ok);
 	e->outlets = calloc(config->providers_len + 1, sizeof(*e->outlets));
 	ok = ok && e->outlets;
-	for (size_t i = 0; ok && i < config->providers_len; i++) {
-		struct wsmfa_outlet *o = &e->outlets[e->outlets_len++];
-
-		o->provider = config->providers[i];
-		wsmfa_breaker_init(&o->breaker, o->provider->breaker_failures, o->provider->breaker_seconds);
-	}
+	for (size_t i = 0; ok && i < config->providers_len; i++)
+		outlet_add(e, config->providers[i]);
 	return ok;
 }
 
@@ -317,7 +337,7 @@ static bool engine_open(struct wsmfa_engine *e, char *err, size_t errlen)
 						       e->config.park_port, e->config.park_secret, err, errlen))
 		return false;
 	snprintf(err, errlen, "no memory for the engine");
-	e->http = wsmfa_http_open(&e->loop);
+	e->http = wsmfa_http_open(&e->loop, &e->timers);
 	e->db = e->db_ops->open(&e->loop, &db);
 	if (!e->http || !e->db)
 		return false;
@@ -357,7 +377,8 @@ struct wsmfa_engine *wsmfa_engine_start_with(struct wsmfa_engine_config const *c
 		return NULL;
 	e->db_ops = db_ops;
 	e->started_at = wsmfa_wall_now();
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !engine_prepare(e, config) || uv_loop_init(&e->loop) != 0) {
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !engine_prepare(e, config) || !hook_add(e, err, errlen) ||
+	    uv_loop_init(&e->loop) != 0) {
 		engine_release(e);
 		return NULL;
 	}
