@@ -27,6 +27,16 @@ tests_unit_test_ctl_csv_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_csv_LDADD = libwsmfa_ctl.la $(LDADD)
 tests_unit_test_ctl_pure_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_pure_LDADD = libwsmfa_ctl.la $(LDADD) $(QRENCODE_LIBS)
+check_PROGRAMS += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/test_http.c
+tests_unit_test_http_SOURCES += tests/unit/fake_provider.c
+tests_unit_test_http_SOURCES += tests/unit/fake_provider.h
+check_PROGRAMS += tests/unit/test_provider_wire
+tests_unit_test_provider_wire_SOURCES = tests/unit/test_provider_wire.c
+tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.c
+tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.h
+tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.c
+tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.h
 endif
 
 dist_check_SCRIPTS += tests/unit/core_purity
