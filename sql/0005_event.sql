@@ -19,10 +19,11 @@ CREATE TABLE wsmfa.event (
 ) PARTITION BY RANGE (at);
 CREATE INDEX event_at_idx ON wsmfa.event (at);
 CREATE INDEX event_account_idx ON wsmfa.event (account_id, at);
+CREATE INDEX event_first_factor_idx ON wsmfa.event (account, at) WHERE outcome = 'failed_first_factor';
 COMMENT ON TABLE wsmfa.event IS 'How logins ended, a partition a month (UTC). event_partitions() makes and drops them; event_default takes what has none.';
 COMMENT ON COLUMN wsmfa.event.account_id IS 'No foreign key: an event outlives its account. Null when the name is unknown.';
 COMMENT ON COLUMN wsmfa.event.organization_id IS 'The account''s at that time.';
-COMMENT ON COLUMN wsmfa.event.count IS 'Wrong passwords are one event an account and minute.';
+COMMENT ON COLUMN wsmfa.event.count IS 'Wrong passwords are one event an account, client and minute; at is the first.';
 
 CREATE TABLE wsmfa.event_default PARTITION OF wsmfa.event DEFAULT;
 COMMENT ON TABLE wsmfa.event_default IS 'Events of months without a partition: an insert never fails for want of one.';
@@ -143,14 +144,35 @@ BEGIN
 			x.account, x.client, x.station, x.service, x.region, x.stage, x.decision, x.method, x.outcome, x.reason, x.count
 		FROM jsonb_to_recordset(p_events) AS x(at bigint, account_id bigint, account text, client text, station text, service text,
 			region text, stage text, decision text, method text, outcome text, reason text, count integer)
+	), wrong AS (
+		SELECT min(e.at) AS at, min(e.account_id) AS account_id, e.account, e.client, min(e.station) AS station,
+			min(e.service) AS service, min(e.region) AS region, min(e.reason) AS reason, date_trunc('minute', e.at) AS minute,
+			sum(greatest(e.count, 1))::integer AS count
+		FROM e WHERE e.outcome = 'failed_first_factor'
+		GROUP BY e.account, e.client, date_trunc('minute', e.at)
+	), again AS (
+		UPDATE wsmfa.event v SET count = v.count + w.count
+		FROM wrong w
+		WHERE v.outcome = 'failed_first_factor' AND v.account = w.account AND v.client = w.client
+			AND v.at >= w.minute AND v.at < w.minute + interval '1 minute'
+		RETURNING w.account, w.client, w.minute
+	), fresh AS (
+		SELECT e.at, e.account_id, e.account, e.client, e.station, e.service, e.region, e.stage, e.decision, e.method, e.outcome,
+			e.reason, e.count
+		FROM e WHERE e.outcome IS DISTINCT FROM 'failed_first_factor'
+		UNION ALL
+		SELECT w.at, w.account_id, w.account, w.client, w.station, w.service, w.region, NULL, NULL, NULL, 'failed_first_factor',
+			w.reason, w.count
+		FROM wrong w
+		WHERE NOT EXISTS (SELECT FROM again a WHERE a.account = w.account AND a.client = w.client AND a.minute = w.minute)
 	), added AS (
 		INSERT INTO wsmfa.event (at, account_id, organization_id, account, client, station, service, region, stage, decision,
 			method, outcome, reason, count)
-		SELECT e.at, e.account_id, a.organization_id, nullif(left(e.account, 253), ''), nullif(left(e.client, 64), ''),
-			nullif(left(e.station, 253), ''), nullif(left(e.service, 32), ''), nullif(left(e.region, 32), ''),
-			nullif(left(e.stage, 32), ''), nullif(left(e.decision, 32), ''), nullif(left(e.method, 32), ''),
-			coalesce(nullif(left(e.outcome, 32), ''), 'error'), nullif(left(e.reason, 32), ''), greatest(e.count, 1)
-		FROM e LEFT JOIN wsmfa.account a ON a.id = e.account_id
+		SELECT f.at, f.account_id, a.organization_id, nullif(left(f.account, 253), ''), nullif(left(f.client, 64), ''),
+			nullif(left(f.station, 253), ''), nullif(left(f.service, 32), ''), nullif(left(f.region, 32), ''),
+			nullif(left(f.stage, 32), ''), nullif(left(f.decision, 32), ''), nullif(left(f.method, 32), ''),
+			coalesce(nullif(left(f.outcome, 32), ''), 'error'), nullif(left(f.reason, 32), ''), greatest(f.count, 1)
+		FROM fresh f LEFT JOIN wsmfa.account a ON a.id = f.account_id
 		RETURNING 1
 	), seen AS (
 		INSERT INTO wsmfa.account_seen AS s (account_id, last_login, last_mfa_login)
@@ -166,7 +188,7 @@ BEGIN
 	RETURN v_count;
 END
 $$;
-COMMENT ON FUNCTION wsmfa.events_add IS 'Writes a batch of events, an array of objects: at (microseconds since 1970), account_id, account, client, station, service, region, stage, decision, method, outcome, reason, count. Makes next month''s partition when it is missing.';
+COMMENT ON FUNCTION wsmfa.events_add IS 'Writes a batch of events, an array of objects: at (microseconds since 1970), account_id, account, client, station, service, region, stage, decision, method, outcome, reason, count. Wrong passwords add to the event of their account, client and minute. Makes next month''s partition when it is missing.';
 
 CREATE FUNCTION wsmfa.heartbeat(p_name text, p_version text, p_started_at timestamptz, p_at timestamptz, p_engine text,
 	p_parked integer, p_breakers jsonb, p_counters jsonb, p_failure_budget integer, p_failure_days integer) RETURNS void

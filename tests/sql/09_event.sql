@@ -19,6 +19,15 @@ SELECT is(wsmfa.events_add(jsonb_build_array(jsonb_build_object('station', repea
 SELECT is((SELECT max(length(station)) FROM wsmfa.event), 253, 'are cut');
 SELECT is(t.try($$ SELECT wsmfa.events_add('{"at": 1}') $$), '22023: cannot call jsonb_to_recordset on a non-array', 'an object is no array');
 
+-- wrong passwords: one event an account, client and minute, visible at once
+CREATE FUNCTION pg_temp.wrong(name text, client text, at timestamptz) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_build_object('at', pg_temp.us($3), 'account', $1, 'client', $2, 'outcome', 'failed_first_factor', 'reason', 'wrong_password') $$;
+SELECT pg_temp.add(pg_temp.wrong('mallory', 'c1', '2024-06-03 10:00:05+00'), pg_temp.wrong('mallory', 'c1', '2024-06-03 10:00:59.999999+00'), pg_temp.wrong('mallory', 'c1', '2024-06-03 10:01:00+00'), pg_temp.wrong('mallory', 'c2', '2024-06-03 10:00:05+00'));
+SELECT pg_temp.add(pg_temp.wrong('mallory', 'c1', '2024-06-03 10:00:30+00'), pg_temp.wrong('eve', 'c1', '2024-06-03 10:00:30+00'));
+SELECT results_eq($$ SELECT account, client, at, count FROM wsmfa.login_event WHERE outcome = 'failed_first_factor' AND at BETWEEN '2024-06-03 10:00+00' AND '2024-06-03 11:00+00' ORDER BY 1, 2, 3 $$,
+	$$ VALUES ('eve', 'c1', timestamptz '2024-06-03 10:00:30+00', 1), ('mallory', 'c1', '2024-06-03 10:00:05+00', 3), ('mallory', 'c1', '2024-06-03 10:01:00+00', 1), ('mallory', 'c2', '2024-06-03 10:00:05+00', 1) $$, 'wrong passwords add up');
+SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:05+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'), jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:06+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'));
+SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE account = 'mallory' AND outcome = 'denied'), 2, 'control: others do not');
+
 -- last seen
 SELECT results_eq('SELECT last_login, last_mfa_login FROM wsmfa.account_seen', $$ VALUES (timestamptz '2024-06-03 09:00:00.123457+00', timestamptz '2024-06-03 09:00:00.123457+00') $$, 'seen');
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-04 00:00+00'), 'account_id', alice, 'outcome', 'accepted'), jsonb_build_object('at', pg_temp.us('2024-06-02 00:00+00'), 'account_id', alice, 'outcome', 'accepted', 'method', 'sms'),
@@ -35,7 +44,7 @@ SELECT is((SELECT tableoid::regclass::text FROM wsmfa.event WHERE account = 'ali
 SELECT has_table('wsmfa', 'event_2024_07', 'and the next is ready');
 SELECT is(wsmfa.event_partitions('2024-05-31 23:00:00-02', 1), 0, 'nothing to do twice');
 SELECT is((SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'event_2024_07'), $$FOR VALUES FROM ('2024-07-01 05:45:00+05:45') TO ('2024-08-01 05:45:00+05:45')$$, 'its bounds are UTC''s');
-SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 2, 'with the indexes');
+SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 3, 'with the indexes');
 SELECT isnt(obj_description('wsmfa.event_2024_06'::regclass), NULL, 'and a comment');
 DO $$ BEGIN EXECUTE 'DROP TABLE wsmfa.event_' || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM'); END $$;
 SELECT wsmfa.events_add('[]');
