@@ -94,6 +94,7 @@ static int mod_instantiate(CONF_SECTION *conf, void *instance)
 	inst->name = cf_section_name2(conf);
 	if (!inst->name) inst->name = cf_section_name1(conf);
 	pthread_mutex_init(&inst->delay_lock, NULL);
+	pthread_mutex_init(&inst->sites_lock, NULL);
 
 	inst->service.outside = (struct wsmfa_outside){
 		.park = outside_park,
@@ -131,6 +132,7 @@ static int mod_detach(void *instance)
 	inst->engine = NULL;
 	wsmfa_store_stop(inst);
 	wsmfa_conf_free(inst);
+	pthread_mutex_destroy(&inst->sites_lock);
 	pthread_mutex_destroy(&inst->delay_lock);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <freeradius/modules.h>
 #include <freeradius/rad_assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/delay.h"
 #include "engine/engine.h"
@@ -33,6 +34,15 @@ struct wsmfa_dictionary {
 	DICT_ATTR const *response;
 	uint32_t auth_type_login;
 	uint32_t auth_type_response;
+};
+
+/** A file that a site came from, as it was when the site was last checked. */
+#define WSMFA_SITE_FILES_MAX 64
+struct wsmfa_site_stamp {
+	char file[512];
+	struct timespec mtime;
+	ino_t inode;
+	off_t size;
 };
 
 typedef struct rlm_wsmfa_t {
@@ -95,6 +105,11 @@ typedef struct rlm_wsmfa_t {
 	home_server_t const *park_server; //!< NULL: nothing can be parked
 	pthread_mutex_t delay_lock;
 	struct wsmfa_delay_table *delays;
+	struct wsmfa_site_stamp stamps[WSMFA_SITE_FILES_MAX];
+	size_t stamps_len;
+	pthread_mutex_t sites_lock; //!< of the stamps
+	_Atomic wsmfa_time_t sites_looked_at;
+	atomic_bool sites_stand;
 } rlm_wsmfa_t;
 
 /* rlm_wsmfa_conf.c: settings to values. 0, or -1 after one error with file, line and the way out. */
@@ -107,7 +122,8 @@ int wsmfa_clients_check(rlm_wsmfa_t const *inst);
 bool wsmfa_client_read(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_client *out);
 
 /* rlm_wsmfa_site.c: virtual servers that could be gone round, timers that are too short */
-int wsmfa_sites_check(rlm_wsmfa_t const *inst);
+int wsmfa_sites_check(rlm_wsmfa_t *inst);
+bool wsmfa_sites_stand(rlm_wsmfa_t *inst, wsmfa_time_t at);
 int wsmfa_park_check(rlm_wsmfa_t *inst);
 
 /* rlm_wsmfa_store.c: the host's connection pool under our store, the log */

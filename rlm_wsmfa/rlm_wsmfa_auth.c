@@ -180,6 +180,12 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 	struct wsmfa_visit *v;
 
 	if (request->packet->code != PW_CODE_ACCESS_REQUEST) return RLM_MODULE_NOOP;
+	if (!wsmfa_sites_stand(inst, wsmfa_now())) {
+		RINFO("refused: the sites were edited and could be gone round; see the error above");
+		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+		wsmfa_sign_reply(request);
+		return RLM_MODULE_REJECT;
+	}
 	if (request->parent) return authorize_inner(inst, request);
 
 	/* EAP asks many times before it knows anybody: authenticate takes over when it has. */

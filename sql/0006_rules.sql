@@ -15,8 +15,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION wsmfa.stage_at IS 'The stage of a region, or of an organization that has a schedule of its own, at a time. An unknown region is enforce. Organization null: the region''s.';
 
-CREATE FUNCTION wsmfa.in_scope_at(account_id bigint, service text, at timestamptz, OUT in_scope boolean, OUT since timestamptz)
-LANGUAGE sql STABLE PARALLEL SAFE
+-- A table, and so part of the query that calls it: as a single row it would be planned anew at each login.
+CREATE FUNCTION wsmfa.in_scope_at(account_id bigint, service text, at timestamptz)
+RETURNS TABLE (in_scope boolean, since timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
 	SELECT count(*) > 0, min(greatest(s.requires_mfa_from, u.since))
 	FROM (

@@ -55,8 +55,7 @@ enum ctl_exit ctl_org_list(struct ctl *c, struct ctl_args const *a)
 		c,
 		ctl_query(
 			c,
-			"SELECT o.id, o.name, o.allowed_methods, s.announce_from, s.enforce_from,"
-			" (SELECT count(*) FROM wsmfa.account a WHERE a.organization_id = o.id) AS accounts"
+			"SELECT o.id, o.name, o.allowed_methods, s.announce_from, s.enforce_from"
 			" FROM wsmfa.organization o LEFT JOIN wsmfa.organization_schedule s ON s.organization_id = o.id"
 			" ORDER BY o.name",
 			0));
@@ -136,12 +135,12 @@ enum ctl_exit ctl_org_set(struct ctl *c, struct ctl_args const *a)
 enum ctl_exit ctl_region_list(struct ctl *c, struct ctl_args const *a)
 {
 	(void)a;
-	return ctl_print_rows(c, ctl_query(c,
-					   "SELECT r.code, r.name, r.time_zone, r.announce_from, r.enforce_from,"
-					   " wsmfa.stage_at(r.code, NULL, statement_timestamp()) AS stage,"
-					   " (SELECT count(*) FROM wsmfa.account a WHERE a.region = r.code) AS accounts"
-					   " FROM wsmfa.region r ORDER BY r.enforce_from, r.code",
-					   0));
+	return ctl_print_rows(
+		c, ctl_query(c,
+			     "SELECT r.code, r.name, r.time_zone, r.announce_from, r.enforce_from,"
+			     " wsmfa.stage_of(r.announce_from, r.enforce_from, statement_timestamp()) AS stage"
+			     " FROM wsmfa.region r ORDER BY r.enforce_from, r.code",
+			     0));
 }
 
 #define REGION_ROW " RETURNING code, name, time_zone, announce_from, enforce_from"
@@ -191,12 +190,10 @@ enum ctl_exit ctl_region_set(struct ctl *c, struct ctl_args const *a)
 enum ctl_exit ctl_service_list(struct ctl *c, struct ctl_args const *a)
 {
 	(void)a;
-	return ctl_print_rows(
-		c, ctl_query(c,
-			     "SELECT s.code, s.name, s.requires_mfa_from,"
-			     " (SELECT count(*) FROM wsmfa.account_service x WHERE x.service = s.code) AS accounts"
-			     " FROM wsmfa.service s ORDER BY s.code",
-			     0));
+	return ctl_print_rows(c, ctl_query(c,
+					   "SELECT s.code, s.name, s.requires_mfa_from"
+					   " FROM wsmfa.service s ORDER BY s.code",
+					   0));
 }
 
 #define SERVICE_ROW " RETURNING code, name, requires_mfa_from"

@@ -16,12 +16,14 @@ ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_
 	ctl_service_add, ctl_service_set;
 /* change.c */
 ctl_handler ctl_account_set, ctl_account_erase, ctl_sweep;
+/* doctor.c */
+ctl_handler ctl_doctor;
 /* events.c, metrics.c */
 ctl_handler ctl_events, ctl_metrics;
 /* import.c */
 ctl_handler ctl_account_import;
-/* key.c */
-ctl_handler ctl_key_init;
+/* key.c, rotate.c */
+ctl_handler ctl_key_init, ctl_key_rotate, ctl_key_list;
 /* method.c */
 ctl_handler ctl_method_list, ctl_method_remove, ctl_method_enable, ctl_method_disable;
 /* push.c, recovery.c, sms.c */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/store_pg.h"
+
 /* Constraints that an administrator can run into, and what they mean. The rest is named by its own name. */
 static struct {
 	char const *constraint;
@@ -87,21 +89,21 @@ bool ctl_schema_check(struct ctl *c, char *why, size_t why_size)
 {
 	int number = schema_number(c);
 
-	if (number >= CTL_SCHEMA_OLDEST && number <= CTL_SCHEMA_NEWEST) {
+	if (number >= WSMFA_SCHEMA_OLDEST && number <= WSMFA_SCHEMA_NEWEST) {
 		snprintf(why, why_size, "schema %d", number);
 		return true;
 	}
 	if (!number)
 		snprintf(why, why_size, "the database %s has no schema wsmfa that %s may use; run sql/migrate",
 			 PQdb(c->db), PQuser(c->db));
-	else if (number < CTL_SCHEMA_OLDEST)
+	else if (number < WSMFA_SCHEMA_OLDEST)
 		snprintf(why, why_size, "the database has schema %d and this wsmfactl needs %d; run sql/migrate",
-			 number, CTL_SCHEMA_OLDEST);
+			 number, WSMFA_SCHEMA_OLDEST);
 	else
 		snprintf(
 			why, why_size,
 			"the database has schema %d and this wsmfactl knows no newer than %d; install the newer wsmfactl",
-			number, CTL_SCHEMA_NEWEST);
+			number, WSMFA_SCHEMA_NEWEST);
 	return false;
 }
 

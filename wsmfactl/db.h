@@ -6,8 +6,6 @@
 #include "ctl.h"
 
 #define CTL_PARAMETERS_MAX 16
-#define CTL_SCHEMA_OLDEST  13 //!< migrations that this program works with
-#define CTL_SCHEMA_NEWEST  13
 
 /**
  * Connects as libpq's environment says and checks that the schema is one this program knows. Does nothing when connected.

@@ -12,22 +12,6 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 
-/* Writes all and makes it durable: a key that is lost takes every sealed row with it. */
-static bool file_fill(int fd, char const *text, size_t len)
-{
-	while (len) {
-		ssize_t put = write(fd, text, len);
-
-		if (put < 0 && errno != EINTR)
-			return false;
-		if (put > 0) {
-			text += put;
-			len -= (size_t)put;
-		}
-	}
-	return fsync(fd) == 0;
-}
-
 enum ctl_exit ctl_key_init(struct ctl *c, struct ctl_args const *a)
 {
 	char const *owner = ctl_option(a, "--owner");
@@ -48,7 +32,7 @@ enum ctl_exit ctl_key_init(struct ctl *c, struct ctl_args const *a)
 		return ctl_fail("the key file %s can't be made: %s", c->key_file, strerror(errno));
 	}
 	done = ctl_key_make(NULL, line, sizeof(line), id, sizeof(id)) && fchmod(fd, 0600) == 0 &&
-	       (!user || fchown(fd, user->pw_uid, user->pw_gid) == 0) && file_fill(fd, line, strlen(line));
+	       (!user || fchown(fd, user->pw_uid, user->pw_gid) == 0) && ctl_keyfile_fill(fd, line, strlen(line));
 	OPENSSL_cleanse(line, sizeof(line));
 	if (close(fd) != 0)
 		done = false;

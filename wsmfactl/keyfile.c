@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,4 +99,48 @@ bool ctl_seal_hex(struct wsmfa_keyring const *ring, int64_t account_id, int64_t 
 		return false;
 	memcpy(out, "\\x", 2);
 	return wsmfa_hex_encode(out + 2, size - 2, sealed, len) > 0;
+}
+
+bool ctl_keyfile_fill(int fd, char const *text, size_t len)
+{
+	while (len) {
+		ssize_t put = write(fd, text, len);
+
+		if (put < 0 && errno != EINTR)
+			return false;
+		if (put > 0) {
+			text += put;
+			len -= (size_t)put;
+		}
+	}
+	return fsync(fd) == 0;
+}
+
+bool ctl_keyfile_replace(char const *path, char const *text)
+{
+	char fresh[PATH_MAX];
+	struct stat st;
+	int fd, saved;
+	bool done;
+
+	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	if (stat(path, &st) != 0)
+		return false;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	done = fchown(fd, st.st_uid, st.st_gid) == 0 && fchmod(fd, st.st_mode & 07777) == 0 &&
+	       ctl_keyfile_fill(fd, text, strlen(text));
+	saved = errno;
+	if (close(fd) != 0)
+		done = false;
+	if (done && rename(fresh, path) == 0)
+		return true;
+	saved = done ? errno : saved;
+	unlink(fresh);
+	errno = saved;
+	return false;
 }

@@ -25,6 +25,11 @@ struct wsmfa_keyring *ctl_keyring_load(struct ctl *c);
  */
 bool ctl_keyfile_read(char const *path, char *text, size_t *len, char *why, size_t why_size);
 
+/** Writes all and makes it durable: a key that is lost takes every sealed row with it. false with errno. */
+bool ctl_keyfile_fill(int fd, char const *text, size_t len);
+/** Replaces the file in one step, with the owner and the mode it had. false with errno. */
+bool ctl_keyfile_replace(char const *path, char const *text);
+
 /**
  * Makes a key: a line `id base64` with its newline.
  *

@@ -85,6 +85,10 @@ struct ctl_command const ctl_commands[] = {
 	{ "service set", "CODE [--name NAME] [--requires-mfa-from TIME]", "changes a service; TIME may be never",
 	  ctl_service_set },
 	{ "key init", "[--owner USER]", "makes the key file", ctl_key_init },
+	{ "key list", "", "lists the keys of the file and how many rows each has sealed", ctl_key_list },
+	{ "key rotate", "[--force]", "makes a new key, and seals everything with it once all servers have it",
+	  ctl_key_rotate },
+	{ "doctor", "[--raddb DIR]", "tells whether everything is there that a login needs", ctl_doctor },
 	{ "completion", "", "prints the completion for bash: source <(wsmfactl completion)", completion_run },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -380,3 +380,30 @@ bool wsmfa_ask_enroll_kind(struct wsmfa_login const *login, enum wsmfa_kind kind
 	out->authenticator_id = login->account->spare_authenticator_id;
 	return totp ? ask_key(login, out) : ask_code(login, login->account->phone, out);
 }
+
+void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan const *plan, struct wsmfa_text_room *room,
+			  struct wsmfa_text_args *out)
+{
+	bool const enroll = plan->ask.kind == WSMFA_ASK_ENROLL_METHOD;
+	struct wsmfa_account const *account = login->account;
+	wsmfa_time_t const left = plan->until == WSMFA_TIME_NONE ? 0 : plan->until - login->at;
+
+	wsmfa_flow_methods(login, enroll, room->methods, sizeof(room->methods));
+	wsmfa_phone_mask(room->phone, plan->ask.phone);
+	*out = (struct wsmfa_text_args){
+		.account = account->name,
+		.client = login->client->address,
+		.date = account->enforce_on,
+		.key = plan->ask.key,
+		.methods = room->methods,
+		.number = plan->ask.number,
+		.phone = room->phone,
+		.url = login->set->enroll_url,
+		.count = plan->count,
+		.minutes = left > 0 ? (left + WSMFA_MINUTE - 1) / WSMFA_MINUTE : 0,
+	};
+	if (account->exempt_until != WSMFA_TIME_NONE && account->exempt_until != WSMFA_TIME_FOREVER &&
+	    account->exempt_until > login->at) {
+		out->days = (account->exempt_until - login->at) / WSMFA_DAY;
+	}
+}

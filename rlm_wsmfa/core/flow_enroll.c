@@ -7,25 +7,13 @@
 #include "core/flow_inner.h"
 #include "core/totp.h"
 
-static void ask_same(struct wsmfa_login const *login, struct wsmfa_question const *question, enum wsmfa_text note,
-		     struct wsmfa_plan *out)
-{
-	out->note = note;
-	out->asks = question->attempt < login->set->max_attempts;
-	if (out->asks) {
-		wsmfa_ask_again(login, question, question->attempt + 1, &out->ask);
-	} else {
-		out->note = WSMFA_TEXT_REFUSE_ATTEMPTS;
-	}
-}
-
 /** No proof, and nothing that counts as a guess: asks again while the login has attempts left. */
 void wsmfa_enroll_again(struct wsmfa_login const *login, struct wsmfa_question const *question,
 			struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	(void)answer;
 	wsmfa_plan_aside(out, WSMFA_REASON_ENROLLING);
-	ask_same(login, question, WSMFA_TEXT_NONE, out);
+	wsmfa_ask_same(login, question, WSMFA_TEXT_NONE, out);
 	out->method = wsmfa_ask_kind(question->kind);
 	if (!out->asks) {
 		out->outcome = WSMFA_OUTCOME_FAILED_SECOND_FACTOR;
@@ -49,7 +37,7 @@ void wsmfa_enroll_wrong(struct wsmfa_login const *login, struct wsmfa_question c
 		out->judgement.has_guess_mac =
 			wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, answer->text);
 	}
-	ask_same(login, question, ticket ? WSMFA_TEXT_NOTE_WRONG_TICKET : WSMFA_TEXT_NOTE_WRONG_CODE, out);
+	wsmfa_ask_same(login, question, ticket ? WSMFA_TEXT_NOTE_WRONG_TICKET : WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
 
 static void right(struct wsmfa_question const *question, struct wsmfa_plan *out)

@@ -1,6 +1,6 @@
 /*
- * What the files of the flow share: flow.c (table and verdicts), flow_ask.c (questions), flow_enroll.c (enrolment).
- * It stands apart from flow.h because nobody else may use it.
+ * What the files of the flow share: flow.c (table), flow_cells.c and flow_enroll.c (its cells), flow_ask.c (questions),
+ * flow_end.c (what becomes of a packet). It stands apart from flow.h because nobody else may use it.
  */
 #ifndef WSMFA_CORE_FLOW_INNER_H
 #define WSMFA_CORE_FLOW_INNER_H
@@ -8,6 +8,15 @@
 #include "core/flow.h"
 
 #define KIND_BIT(k) (1U << (unsigned)(k))
+
+/** An empty plan: it refuses. */
+void wsmfa_plan_begin(struct wsmfa_plan *out);
+
+/** A bug of ours, or no random octets: refuses. */
+void wsmfa_plan_error(struct wsmfa_plan *out);
+
+/** Asks what was made in out->ask, as the first thing of a packet; refuses when it could not be made. */
+void wsmfa_plan_ask(bool made, enum wsmfa_reason reason, struct wsmfa_plan *out);
 
 /** Ends the login here. */
 void wsmfa_plan_refuse(struct wsmfa_plan *out, enum wsmfa_outcome outcome, enum wsmfa_reason reason,
@@ -26,6 +35,10 @@ bool wsmfa_ask_second_factor(struct wsmfa_login const *login, enum wsmfa_kind ki
 /** The same question once more, its code, number, key and push kept. */
 void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question const *question, int32_t attempt,
 		     struct wsmfa_ask *out);
+
+/** Asks the same once more behind a verdict, if this login has an attempt left; else the note is why it ends. */
+void wsmfa_ask_same(struct wsmfa_login const *login, struct wsmfa_question const *question, enum wsmfa_text note,
+		    struct wsmfa_plan *out);
 
 /** The list of methods as a question. */
 void wsmfa_ask_method(struct wsmfa_login const *login, int32_t attempt, struct wsmfa_ask *out);
@@ -51,9 +64,24 @@ struct wsmfa_authenticator const *wsmfa_usable_find(struct wsmfa_login const *lo
 
 enum wsmfa_kind wsmfa_ask_kind(enum wsmfa_question_kind question);
 
+/** The code, keyword or recovery code that came with the password. */
+void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer const *answer, struct wsmfa_plan *out);
+
 /* one cell of the table */
 typedef void wsmfa_cell_t(struct wsmfa_login const *, struct wsmfa_question const *, struct wsmfa_answer const *,
 			  struct wsmfa_plan *);
+
+wsmfa_cell_t wsmfa_cell_again;
+wsmfa_cell_t wsmfa_cell_list;
+wsmfa_cell_t wsmfa_cell_switch;
+wsmfa_cell_t wsmfa_cell_wrong;
+wsmfa_cell_t wsmfa_cell_totp;
+wsmfa_cell_t wsmfa_cell_totp_here;
+wsmfa_cell_t wsmfa_cell_sms;
+wsmfa_cell_t wsmfa_cell_recovery;
+wsmfa_cell_t wsmfa_cell_wait;
+wsmfa_cell_t wsmfa_cell_skip;
+wsmfa_cell_t wsmfa_cell_banner;
 
 wsmfa_cell_t wsmfa_enroll_again;
 wsmfa_cell_t wsmfa_enroll_ticket;

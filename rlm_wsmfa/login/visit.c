@@ -467,6 +467,8 @@ static void untaken(struct wsmfa_service const *s, struct wsmfa_visit *v, struct
 	/* The first factor is not known to be right here: nothing is told but that time is over. */
 	snprintf(reply->text, sizeof(reply->text), "%s",
 		 wsmfa_text_template(&s->texts, "en", WSMFA_TEXT_REFUSE_EXPIRED));
+	v->plan.outcome = outcome;
+	v->plan.reason = reason_of[v->taken];
 	wsmfa_visit_event(s, v, outcome, reason_of[v->taken], WSMFA_KIND_NONE);
 }
 

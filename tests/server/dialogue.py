@@ -4,8 +4,8 @@ Apart from the tests, because a person who writes no Python adds a dialogue. The
 
     == TITLE                      a new dialogue, with a person of its own
     # ...                         remark
-    @ person WORD... NAME=VALUE   who: totp push recovery disabled exempt announced observed; region= services= sms=
-                                  phone= allowed= created= (days from now) language= preferred=
+    @ person WORD... NAME=VALUE   who: totp push recovery disabled exempt announced observed; password= region= services=
+                                  sms= phone= allowed= created= (days from now) language= preferred=
     @ server NAME=VALUE...        a radiusd of its own with these settings (else the shared one, all defaults)
     @ from ADDRESS                the client that sends from now on (place.CLIENTS)
     @ station TEXT                Calling-Station-Id from now on
@@ -18,7 +18,7 @@ Apart from the tests, because a person who writes no Python adds a dialogue. The
     ~ approve | deny | forget     the phone; forget: nobody answers
 
 In TEXT: {password} {totp} {totp+N} {wrong} {shown} (code of the key in the last message) {key} (that key) {sms} (the code
-sent last) {number} (to match, in the last message) {recovery} {recovery+N} {said} (last word that wsmfactl said) {url}
+sent last) {number} (to match, in the last message) {recovery} {recovery+N} {ticket} (as wsmfactl said) {url}
 """
 import base64
 import fnmatch
@@ -99,7 +99,7 @@ class Player:
                 traits[name] = now() + int(value) * places.DAY
             elif name == "services":
                 traits[name] = [s for s in value.split(",") if s]
-            elif name in ("region", "sms", "phone", "language", "preferred"):
+            elif name in ("password", "region", "sms", "phone", "language", "preferred"):
                 traits[name] = value
             else:
                 raise AssertionError(f"unknown trait {word}")
@@ -123,7 +123,7 @@ class Player:
         if name == "number":
             return re.search(r"\d+", self.reply.message).group(0)
         return {"password": lambda: self.person.password, "wrong": self.wrong, "name": lambda: self.person.name,
-                "id": lambda: str(self.person.id), "said": lambda: self.said.split()[-1],
+                "id": lambda: str(self.person.id), "ticket": lambda: json.loads(self.said)["ticket"],
                 "recovery": lambda: self.person.recovery[n], "url": lambda: ENROLL_URL}[name]()
 
     def wrong(self):

@@ -64,7 +64,8 @@ class Place:
         self.cluster = world.Cluster(self.home / "pg")
         self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=[
             "shared_preload_libraries = 'pg_stat_statements'", "log_line_prefix = '%m [%p] %u '",
-            "log_statement = none", "log_min_duration_statement = -1", "autovacuum = off"])
+            # Only commits that must be durable reach the disk by themselves, so that they can be counted.
+            "autovacuum = off", "wal_writer_delay = 10s", "wal_writer_flush_after = 1GB"])
         self.cluster.start()
         self.key = secrets.token_bytes(32)
         self.key_file = self.write_key_file("wsmfa.key", f"first {base64.b64encode(self.key).decode()}\n")

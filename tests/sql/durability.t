@@ -8,6 +8,8 @@ fi
 createdb -T "$PGDATABASE" wsmfa_durability
 export PGDATABASE=wsmfa_durability
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
+# the ids below are counted from 1, whatever other tests took before
+sql 'ALTER SEQUENCE wsmfa.account_id_seq RESTART; ALTER SEQUENCE wsmfa.authenticator_id_seq RESTART; ALTER SEQUENCE wsmfa.challenge_id_seq RESTART'
 # nobody else may write: the writer in the background would add its own
 for setting in "autovacuum = off" "wal_writer_delay = '10s'" "wal_writer_flush_after = '1GB'" "checkpoint_timeout = '1h'"; do sql "ALTER SYSTEM SET $setting"; done
 sql 'SELECT pg_reload_conf()' >/dev/null
