@@ -58,14 +58,16 @@ def now():
 class Place:
     """The world of one test run."""
 
+    settings = ("shared_preload_libraries = 'pg_stat_statements'", "log_line_prefix = '%m [%p] %u '",
+                "log_statement = none", "log_min_duration_statement = -1",
+                # Only commits that must be durable reach the disk by themselves, so that they can be counted.
+                "autovacuum = off", "wal_writer_delay = 10s", "wal_writer_flush_after = 1GB")
+
     def __init__(self):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="wsmfa-test-", dir="/var/tmp"))
         self.home.chmod(0o755)
         self.cluster = world.Cluster(self.home / "pg")
-        self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=[
-            "shared_preload_libraries = 'pg_stat_statements'", "log_line_prefix = '%m [%p] %u '",
-            # Only commits that must be durable reach the disk by themselves, so that they can be counted.
-            "autovacuum = off", "wal_writer_delay = 10s", "wal_writer_flush_after = 1GB"])
+        self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=self.settings)
         self.cluster.start()
         self.key = secrets.token_bytes(32)
         self.key_file = self.write_key_file("wsmfa.key", f"first {base64.b64encode(self.key).decode()}\n")
@@ -217,15 +219,11 @@ class Person:
 
     def add_totp(self, key=None, algorithm="sha1", digits=6, period=30, confirmed=True, seal_for=None, key_id="first",
                  ring_key=None):
-        """Seals the key as core/seal.h says, written again here from that description."""
         key = key or secrets.token_bytes(20)
         number = self.place.value(
             "insert into wsmfa.authenticator (account_id, kind, label, confirmed_at, sealed, algorithm, digits, period) "
             "values (%s, 'totp', 'app', %s, 'x', %s, %s, %s) returning id", self.id, now() if confirmed else None, algorithm, digits, period)
-        head = bytes([1, len(key_id)]) + key_id.encode()
-        nonce = os.urandom(12)
-        bound = head + struct.pack("!qq", *(seal_for or (self.id, number))) + b"rlm_wsmfa totp key"
-        sealed = head + nonce + AESGCM(ring_key or self.place.key).encrypt(nonce, key, bound)
+        sealed = seal(ring_key or self.place.key, key, *(seal_for or (self.id, number)), key_id)
         self.place.sql("update wsmfa.authenticator set sealed = %s where id = %s", sealed, number)
         self.keys.append({"id": number, "key": key, "algorithm": algorithm, "digits": digits, "period": period})
         return number
@@ -244,6 +242,14 @@ class Person:
     def status(self):
         rows = self.place.sql("select row_to_json(s) from wsmfa.mfa_status s where account = %s", self.name)
         return rows[0][0]
+
+
+def seal(ring_key, key, account, authenticator, key_id="first"):
+    """A TOTP key as core/seal.h says, written again here from that description."""
+    head = bytes([1, len(key_id)]) + key_id.encode()
+    nonce = os.urandom(12)
+    bound = head + struct.pack("!qq", account, authenticator) + b"rlm_wsmfa totp key"
+    return head + nonce + AESGCM(ring_key).encrypt(nonce, key, bound)
 
 
 def totp(key, step, algorithm="sha1", digits=6):
