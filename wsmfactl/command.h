@@ -28,8 +28,8 @@ ctl_handler ctl_key_init, ctl_key_rotate, ctl_key_list;
 ctl_handler ctl_method_list, ctl_method_remove, ctl_method_enable, ctl_method_disable;
 /* push.c, recovery.c, sms.c */
 ctl_handler ctl_push_add, ctl_push_pending, ctl_push_answer, ctl_recovery_new, ctl_account_ticket, ctl_sms_add;
-/* status.c */
-ctl_handler ctl_status;
+/* report.c, status.c */
+ctl_handler ctl_report, ctl_status;
 /* totp.c */
 ctl_handler ctl_totp_add;
 
@@ -63,5 +63,8 @@ bool ctl_option_when(struct ctl_args const *a, char const *name, char *out);
 
 /** Reads an option that is a whole number between two. false after a complaint: the run ends with CTL_USAGE. */
 bool ctl_option_number(struct ctl_args const *a, char const *name, long least, long most, long otherwise, long *out);
+
+/** Whether organization and region, NULL for any, exist: a name that nobody has is a mistake, not an empty picture. Complains. */
+bool ctl_names_check(struct ctl *c, char const *org, char const *region);
 
 #endif

@@ -4,12 +4,13 @@ libwsmfa_ctl_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(QRENCODE_CFLAGS) $(C
 libwsmfa_ctl_la_SOURCES =
 libwsmfa_ctl_la_SOURCES += wsmfactl/args.c
 libwsmfa_ctl_la_SOURCES += wsmfactl/csv.c
+libwsmfa_ctl_la_SOURCES += wsmfactl/page.c
 libwsmfa_ctl_la_SOURCES += wsmfactl/password.c
 libwsmfa_ctl_la_SOURCES += wsmfactl/qr.c
 libwsmfa_ctl_la_SOURCES += wsmfactl/when.c
 
 bin_PROGRAMS += wsmfactl/wsmfactl
-wsmfactl_wsmfactl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(PQ_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+wsmfactl_wsmfactl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_builddir) $(PQ_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 wsmfactl_wsmfactl_LDADD = libwsmfa_ctl.la libwsmfa_core.la
 wsmfactl_wsmfactl_LDADD += $(PQ_LIBS) $(JANSSON_LIBS) $(QRENCODE_LIBS) $(OATH_LIBS) $(CRYPTO_LIBS) -lpthread
 wsmfactl_wsmfactl_SOURCES =
@@ -34,7 +35,16 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/progress.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/push.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/raddb.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/recovery.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/report.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/rotate.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/sms.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/status.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/totp.c
+
+# The page's template as lines of C: the command needs no file beside it.
+wsmfactl/wsmfactl-report.$(OBJEXT): wsmfactl/report_page.h
+CLEANFILES += wsmfactl/report_page.h
+wsmfactl/report_page.h: wsmfactl/report.html
+	$(AM_V_GEN)$(MKDIR_P) wsmfactl && { echo '/* Made from report.html. */'; \
+		echo 'static char const *const ctl_report_page[] = {'; \
+		sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n",/' $(srcdir)/wsmfactl/report.html; echo 'NULL };'; } >$@.tmp && mv $@.tmp $@

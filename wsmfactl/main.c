@@ -63,6 +63,8 @@ struct ctl_command const ctl_commands[] = {
 	{ "method remove", "NAME ID", "removes an authenticator", ctl_method_remove },
 	{ "status", "[--org ORG] [--region CODE] [--at TIME]", "shows how ready regions and organizations are",
 	  ctl_status },
+	{ "report", "--html FILE [--org ORG] [--region CODE] [--at TIME]",
+	  "writes the same and more as a page, with who is not ready by name", ctl_report },
 	{ "events",
 	  "[-f] [--account NAME] [--org ORG] [--region CODE] [--outcome WORD] [--reason WORD] [--method WORD] [--since TIME] "
 	  "[--limit N]",

@@ -128,8 +128,7 @@ static char const *const orgs_all = "SELECT s.*," ORG_DATE " FROM wsmfa.org_comp
 				    " WHERE ($1::text IS NULL OR organization = $1) AND $2::text IS NULL"
 				    " ORDER BY percent NULLS LAST, organization LIMIT 20";
 
-/* A name that nobody has is a mistake, not an empty picture. */
-static bool names_check(struct ctl *c, char const *org, char const *region)
+bool ctl_names_check(struct ctl *c, char const *org, char const *region)
 {
 	PGresult *res = ctl_query(
 		c,
@@ -158,7 +157,7 @@ enum ctl_exit ctl_status(struct ctl *c, struct ctl_args const *a)
 
 	if (!ctl_option_when(a, "--at", at))
 		return CTL_USAGE;
-	if (!names_check(c, org, region))
+	if (!ctl_names_check(c, org, region))
 		return CTL_FAILED;
 	res = ctl_query(c, org ? regions_of_org : regions_all, 3, org, region, at[0] ? at : NULL);
 	if (c->json || !res)
