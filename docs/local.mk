@@ -1,1 +1,6 @@
-# Documentation: goes to $(docdir). A line for each file: dist_doc_DATA += docs/...
+# Documentation, with its folders, so that links between documents hold where it is installed too.
+# A line for each file: nobase_dist_doc_DATA += docs/...; what holds it against the code: dist_check_SCRIPTS += tests/docs/...
+nobase_dist_doc_DATA =
+nobase_dist_doc_DATA += docs/design.md
+
+dist_check_SCRIPTS += tests/docs/design
