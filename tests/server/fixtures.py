@@ -22,6 +22,8 @@ def shared(place):
 @pytest.fixture
 def server(shared):
     """The shared server, alive before and after."""
+    if shared.stopped:
+        shared.start()
     assert shared.radiusd.pid(), "the shared radiusd runs"
     yield shared
     assert shared.radiusd.pid(), "the shared radiusd still runs"

@@ -273,6 +273,7 @@ class Server:
         self.outbox = place.home / f"{home.name}.outbox"
         self.opened = []
         self.seen = 0
+        self.stopped = True
         if site is None:
             site = (TOP / "raddb/sites-available/wsmfa").read_text()
         if edit is not None:
@@ -299,6 +300,7 @@ class Server:
         if os.environ.get("WSMFA_DEBUG"):
             words = ("-xx", *words)
         self.radiusd.start(*words)
+        self.stopped = False
         return self
 
     def __enter__(self):
@@ -312,6 +314,7 @@ class Server:
             client.close()
         self.opened.clear()
         self.radiusd.stop()
+        self.stopped = True
 
     def check(self):
         """`-C`: exit status and what it says."""

@@ -34,7 +34,7 @@ def bench(place):
     text = path.read_text()
 
     def check(name=None, value=None, edit=None):
-        changed = edit(text) if edit else re.sub(rf"^#?\t{name} = .*$", f"\t{name} = {value}", text, count=1, flags=re.M)
+        changed = edit(text) if edit else re.sub(rf"^#?[ \t]*{name} = .*$", f"\t{name} = {value}", text, count=1, flags=re.M)
         assert changed != text
         path.write_text(changed)
         return server.check()
@@ -86,7 +86,7 @@ VALUES = {
     "enroll_methods": ("enroll_methods", '"totp, pigeon"'), "sms_prefixes": ("sms_prefixes", '"358"'),
     "append_separator": ("append_separator", '""'), "cap_session": ("cap_session", "perhaps"),
     "park_pool": ("park_pool", "nowhere"), "default_service": ("default_service", '""'),
-    "account_name": ("account_name", '"%{nonsense"'), "connection": ("connection", '"nonsense=1"'),
+    "connection": ("connection", '"nonsense=1"'),
     "enroll_url too long": ("enroll_url", '"https://' + "x" * 250 + '"'), "key_file": ("key_file", '"/nowhere"'),
 }
 
@@ -94,6 +94,10 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_value(bench, name):
     refused(bench(*VALUES[name]), VALUES[name][0])
+
+
+def test_account_name_is_expanded_at_start(bench):
+    refused(bench("account_name", '"%{nonsense"'), "%{nonsense", "mods-enabled/wsmfa[")
 
 
 def test_default_service_has_no_default(bench):
