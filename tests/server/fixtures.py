@@ -1,4 +1,6 @@
 """Fixtures of the layers server and clients: one world for the whole run; a failed test prints its logs."""
+import signal
+
 import pytest
 
 from place import Place
@@ -6,6 +8,8 @@ from place import Place
 
 @pytest.fixture(scope="session")
 def place():
+    # Whoever ends the run early must not leave daemons behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     made = Place()
     yield made
     made.close()
