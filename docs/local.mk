@@ -4,9 +4,15 @@ nobase_dist_doc_DATA =
 nobase_dist_doc_DATA += docs/design.md
 nobase_dist_doc_DATA += docs/providers.md
 nobase_dist_doc_DATA += docs/texts.md
+nobase_dist_doc_DATA += docs/threat-model.md
 nobase_dist_doc_DATA += NEWS.md
 nobase_dist_doc_DATA += SECURITY.md
 
+dist_man_MANS =
+dist_man_MANS += docs/man/rlm_wsmfa.5
+
 dist_check_SCRIPTS += tests/docs/design
 dist_check_SCRIPTS += tests/docs/providers
+dist_check_SCRIPTS += tests/docs/settings
 dist_check_SCRIPTS += tests/docs/texts
+dist_check_SCRIPTS += tests/docs/threats
