@@ -1,0 +1,438 @@
+"""A question on the phone, and requests that wait for it without a thread: one login, one push, one approval, one Accept."""
+import hashlib
+import os
+import random
+import signal
+import socket
+import struct
+import threading
+
+import psycopg2
+import pytest
+
+from place import wait_for
+
+
+def pushes(place, person):
+    """(id, number, state) of an account's pushes, oldest first."""
+    return place.sql("select id, number, push_state from wsmfa.challenge where account_id = %s and kind = 'push' "
+                     "order by opened_at", person.id)
+
+
+def pending(place, person):
+    found = wait_for(lambda: [p for p in pushes(place, person) if p[2] == "pending"], "a push is pending")
+    return found[-1]
+
+
+def answer(place, push, approve=True, number=True):
+    return place.value("select wsmfa.answer_push(%s, %s, %s)", push[0], approve, push[1] if number is True else number)
+
+
+def waiter(place, push):
+    return place.value("select waiter from wsmfa.challenge where id = %s", push[0])
+
+
+def joins(place, push, thing):
+    """Does it, and waits until another request waits for this push than before."""
+    before = waiter(place, push)
+    result = thing()
+    wait_for(lambda: waiter(place, push) != before, "the newer request waits for the push")
+    return result
+
+
+def ask(client, person, **how):
+    reply = client.ask(person.name, person.password, **how)
+    assert reply.code == "challenge", reply
+    return reply
+
+
+def park(client, person, state, **how):
+    """The empty answer, which waits. The packet."""
+    extra = [("Calling-Station-Id", how["station"])] if "station" in how else []
+    return client.post(client.build([("User-Name", person.name), *extra], b"", state))
+
+
+def wait_mode(client, person, session="s1", station="phone-home"):
+    return client.build([("User-Name", person.name), ("Calling-Station-Id", station), ("Acct-Session-Id", session)],
+                        person.password)
+
+
+def parked(place, server):
+    """How many requests wait, as the engine's own threads show: a proxied request has a socket, not a thread."""
+    return len(os.listdir(f"/proc/{server.radiusd.pid()}/task"))
+
+
+def test_the_request_waits_and_is_woken(place, server):
+    person = place.person(push=True)
+    client = server.client()
+    packet = park(client, person, ask(client, person).state)
+    assert client.wait(packet, 0.5) is None
+    answer(place, pending(place, person))
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_answered_before_the_user_presses_enter(place, server):
+    person = place.person(push=True)
+    client = server.client()
+    state = ask(client, person).state
+    answer(place, pending(place, person))
+    assert client.wait(park(client, person, state), 5).code == "accept"
+
+
+def test_the_number_has_to_be_right(place, server):
+    person = place.person(push=True)
+    client = server.client()
+    reply = ask(client, person)
+    push = pending(place, person)
+    assert push[1] and push[1] in reply.message
+    packet = park(client, person, reply.state)
+    other = str((int(push[1]) + 1) % 90 + 10)
+    assert answer(place, push, number=other) == "wrong_number"
+    assert client.wait(packet, 0.5) is None
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_an_approval_without_the_number_is_none(place, server):
+    person = place.person(push=True)
+    client = server.client()
+    packet = park(client, person, ask(client, person).state)
+    push = pending(place, person)
+    try:
+        assert answer(place, push, number=None) != "approved"
+    except psycopg2.Error:
+        pass
+    assert client.wait(packet, 0.5) is None
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_retransmissions_of_a_parked_packet(place, server):
+    person = place.person(push=True)
+    client = server.client()
+    packet = park(client, person, ask(client, person).state)
+    for _ in range(3):
+        client.post(packet)
+    assert client.wait(packet, 0.3) is None
+    answer(place, pending(place, person))
+    first = client.wait(packet, 5)
+    assert first.code == "accept"
+    assert client.send(packet).data == first.data
+    assert len(pushes(place, person)) == 1
+
+
+def test_wait_mode(place, server):
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    answer(place, pending(place, person))
+    assert client.wait(packet, 5).code == "accept"
+    assert place.event(person.name, "accepted", "approved")["method"] == "push"
+
+
+def test_wait_mode_asks_again_with_a_new_packet(place, server):
+    """A client whose timeout is short sends the login anew: it joins the push, and the newest packet gets the answer."""
+    person = place.person(push=True)
+    client, again = server.client("127.0.0.3"), server.client("127.0.0.3")
+    first = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    second = joins(place, push, lambda: again.post(wait_mode(again, person)))
+    answer(place, push)
+    assert again.wait(second, 5).code == "accept"
+    reply = client.wait(first, 3)
+    assert reply is None or reply.code == "reject"
+    assert len(pushes(place, person)) == 1
+
+
+def test_a_fail_over_sends_no_second_push(place, server, make_server):
+    """Two radiusd on one database: asked at one, answered through the other."""
+    other = make_server().start()
+    person = place.person(push=True)
+    client, again = server.client("127.0.0.3"), other.client("127.0.0.3")
+    first = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    second = joins(place, push, lambda: again.post(wait_mode(again, person)))
+    answer(place, push)
+    assert again.wait(second, 5).code == "accept"
+    reply = client.wait(first, 3)
+    assert reply is None or reply.code == "reject"
+    assert len(pushes(place, person)) == 1
+    place.event(person.name, "accepted")
+    assert len([e for e in place.events(person.name) if e["outcome"] == "accepted"]) == 1
+
+
+STRANGERS = {
+    "another station": {"station": "elsewhere"}, "another session": {"session": "s2"},
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_strangers_login_while_a_push_is_pending(place, server, name):
+    """One approval must not let in two."""
+    person = place.person(push=True)
+    client, stranger = server.client("127.0.0.3"), server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    refused = stranger.send(wait_mode(stranger, person, **STRANGERS[name]), 5)
+    assert refused.code == "reject" and "Another login" in refused.message
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+    assert len(pushes(place, person)) == 1
+
+
+def test_a_login_without_a_station_is_never_joined(place, server):
+    person = place.person(push=True)
+    client, other = server.client("127.0.0.3"), server.client("127.0.0.3")
+
+    def bare(c):
+        return c.build([("User-Name", person.name), ("Acct-Session-Id", "s1")], person.password)
+    packet = client.post(bare(client))
+    push = pending(place, person)
+    assert other.send(bare(other), 5).code == "reject"
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_a_wrong_password_asks_nobody(place, server):
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    assert client.ask(person.name, "wrong", station="s", extra=[("Acct-Session-Id", "1")]).code == "reject"
+    assert pushes(place, person) == []
+
+
+def test_an_approval_that_comes_too_late_is_void(place, server):
+    person = place.person(push=True, totp=True)
+    client = server.client()
+    state = ask(client, person).state
+    push = pending(place, person)
+    reply = client.ask(person.name, "totp", state)
+    assert reply.code == "challenge"
+    with pytest.raises(psycopg2.Error):
+        answer(place, push)
+    assert client.ask(person.name, b"", state).code == "reject"
+    assert client.ask(person.name, person.code(), reply.state).code == "accept"
+
+
+def test_time_is_up(place, make_server):
+    server = make_server(settings={"push_timeout": 10}).start()
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    assert client.wait(packet, 20).code == "reject"
+    place.event(person.name, "expired")
+    with pytest.raises(psycopg2.Error):
+        answer(place, push)
+
+
+def test_fatigue(place, make_server):
+    """No more than push_max unanswered pushes an hour; the login's other methods are offered."""
+    server = make_server(settings={"push_max": 2}).start()
+    person = place.person(push=True, totp=True)
+    client = server.client()
+    for _ in range(2):
+        reply = client.ask(person.name, "totp", ask(client, person).state)
+        assert reply.code == "challenge"
+    reply = ask(client, person)
+    assert len(pushes(place, person)) == 2
+    assert "Too many" in reply.message
+    assert client.ask(person.name, person.code(), reply.state).code == "accept"
+
+
+def test_push_require_number(place, make_server):
+    """A client of kind wait shows no number, so there it is not usable."""
+    server = make_server(settings={"push_require_number": "yes"}).start()
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    assert client.send(wait_mode(client, person), 5).code == "reject"
+    place.event(person.name, "denied", "no_usable_method")
+    assert pushes(place, person) == []
+    assert pending(place, person) if ask(server.client(), person) else None
+
+
+def test_disabled_while_the_phone_rings(place, server):
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    place.sql("update wsmfa.account set disabled_at = now() where id = %s", person.id)
+    answer(place, push)
+    assert client.wait(packet, 5).code == "reject"
+
+
+def test_the_client_gives_up(place, server):
+    """A new packet with the same id from the same port: the host drops the old request. Nothing is left behind."""
+    person, other = place.person(push=True), place.person(services=["community"])
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    client.next_id = packet[1] - 1
+    assert client.ask(other.name, "wrong").code == "reject"
+    answer(place, push)
+    third = place.person(push=True)
+    packet = client.post(wait_mode(client, third))
+    answer(place, pending(place, third))
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_many_wait_on_few_threads(place, server):
+    """A hundred phones ring, the server's 32 threads stay free, and everybody is answered."""
+    people = [place.person(push=True) for _ in range(100)]
+    clients = [server.client("127.0.0.3") for _ in people]
+    packets = [c.post(wait_mode(c, p)) for c, p in zip(clients, people)]
+    wait_for(lambda: place.value("select count(*) from wsmfa.challenge where push_state = 'pending' and account_id = "
+                                 "any(%s)", [p.id for p in people]) == len(people), "all phones ring", 30)
+    assert parked(place, server) <= 40
+    other = place.person(totp=True)
+    client = server.client()
+    assert client.ask(other.name, other.code(), ask(client, other).state).code == "accept"
+    for p in people:
+        answer(place, pending(place, p))
+    assert [c.wait(packet, 20).code for c, packet in zip(clients, packets)] == ["accept"] * len(people)
+
+
+def test_an_account_has_two_places(place, server):
+    person = place.person(push=True)
+    clients = [server.client("127.0.0.3") for _ in range(3)]
+    packets = [c.post(wait_mode(c, person)) for c in clients]
+    push = pending(place, person)
+    replies = {}
+    answer(place, push)
+    for i, (c, packet) in enumerate(zip(clients, packets)):
+        replies[i] = c.wait(packet, 10)
+    codes = [r.code for r in replies.values() if r is not None]
+    assert codes.count("accept") <= 1
+    assert len(pushes(place, person)) == 1
+
+
+def test_park_max(place, make_server):
+    server = make_server(settings={"park_max": 1}).start()
+    one, two = place.person(push=True), place.person(push=True)
+    client, other = server.client("127.0.0.3"), server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, one))
+    push = pending(place, one)
+    reply = other.send(wait_mode(other, two), 5)
+    assert reply.code == "reject" and "Too many" in reply.message
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
+def test_ends_with_requests_parked(place, make_server):
+    server = make_server().start()
+    people = [place.person(push=True) for _ in range(10)]
+    clients = [server.client("127.0.0.3") for _ in people]
+    for c, p in zip(clients, people):
+        c.post(wait_mode(c, p))
+    for p in people:
+        pending(place, p)
+    server.radiusd.stop(seconds=10)
+    assert server.radiusd.process.returncode in (0, -signal.SIGTERM)
+
+
+def test_the_engines_connection_is_cut(place, server):
+    """A wake-up is only a hint: after a lost LISTEN the engine looks for itself."""
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    place.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wsmfa_radius'")
+    answer(place, push)
+    assert client.wait(packet, 20).code == "accept"
+
+
+# The waiting room's own socket.
+
+def room_secret(server):
+    text = (server.radiusd.raddb / "mods-config/wsmfa/proxy-wsmfa.conf").read_text()
+    return next(line.split("=")[1].strip().encode() for line in text.splitlines() if line.strip().startswith("secret"))
+
+
+def test_foreign_packets_at_the_parking_port(place, server):
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    rng = random.Random(1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(300):
+            s.sendto(rng.randbytes(rng.randint(0, 300)), ("127.0.0.1", server.park_port))
+        whole = client.build([("User-Name", "0123456789abcdef")], b"x")
+        for cut in range(len(whole)):
+            s.sendto(whole[:cut], ("127.0.0.1", server.park_port))
+        s.sendto(whole, ("127.0.0.1", server.park_port))
+    assert client.wait(packet, 0.5) is None
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
+class Wire:
+    """Sees and forges UDP on loopback, as somebody with root on the machine could."""
+
+    def __init__(self, port):
+        self.port = port
+        self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+        self.tap.bind(("lo", 0))
+        self.tap.settimeout(10)
+        self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        self.seen = []
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            try:
+                data = self.tap.recv(65535)
+            except (OSError, socket.timeout):
+                return
+            head = (data[0] & 15) * 4
+            if data[9] == 17:
+                source, to = struct.unpack("!HH", data[head:head + 4])
+                if to == self.port:
+                    self.seen.append((source, data[head + 8:]))
+
+    def forge(self, to, payload):
+        """From the parking port's own address, which the host takes for its home server."""
+        self.raw.sendto(struct.pack("!HHHH", self.port, to, len(payload) + 8, 0) + payload, ("127.0.0.1", 0))
+
+    def close(self):
+        self.tap.close()
+        self.raw.close()
+
+
+@pytest.mark.parametrize("code", [2, 3, 11], ids=["accept", "reject", "challenge"])
+def test_a_forged_answer_of_the_waiting_room(place, server, code):
+    """Even a correctly signed Access-Accept from the waiting room lets nobody in: it only wakes."""
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    wire = Wire(server.park_port)
+    try:
+        packet = client.post(wait_mode(client, person))
+        push = pending(place, person)
+        to, request = wait_for(lambda: wire.seen and wire.seen[-1], "the parked packet is seen on the wire")
+        head = struct.pack("!BBH", code, request[1], 20)
+        wire.forge(to, head + hashlib.md5(head + request[4:20] + room_secret(server)).digest())
+        reply = client.wait(packet, 3)
+        assert reply is None or reply.code == "reject", reply
+        try:
+            answer(place, push)
+        except psycopg2.Error:
+            pass
+        late = client.wait(packet, 1)
+        assert late is None or reply is None
+    finally:
+        wire.close()
+
+
+def test_what_a_parked_packet_holds(place, server):
+    """A random ticket, and nothing of the login."""
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    wire = Wire(server.park_port)
+    try:
+        packet = client.post(wait_mode(client, person))
+        push = pending(place, person)
+        _, request = wait_for(lambda: wire.seen and wire.seen[-1], "the parked packet is seen on the wire")
+        assert person.name.encode() not in request and b"phone-home" not in request
+        answer(place, push)
+        assert client.wait(packet, 5).code == "accept"
+    finally:
+        wire.close()
