@@ -11,12 +11,18 @@ bool wsmfa_authenticator_usable(struct wsmfa_account const *account, struct wsmf
 {
 	uint32_t const bit = KIND_BIT(a->kind);
 
-	if (a->confirmed_at == WSMFA_TIME_NONE) return false;
-	if (a->disabled_at != WSMFA_TIME_NONE) return false;
-	if (a->failures >= policy->failure_budget) return false;
-	if (a->unreachable) return false;
-	if (!(account->allowed_kinds & bit)) return false;
-	if (a->kind == WSMFA_KIND_RECOVERY && a->codes_left <= 0) return false;
+	if (a->confirmed_at == WSMFA_TIME_NONE)
+		return false;
+	if (a->disabled_at != WSMFA_TIME_NONE)
+		return false;
+	if (a->failures >= policy->failure_budget)
+		return false;
+	if (a->unreachable)
+		return false;
+	if (!(account->allowed_kinds & bit))
+		return false;
+	if (a->kind == WSMFA_KIND_RECOVERY && a->codes_left <= 0)
+		return false;
 
 	return (reach->kinds & bit) != 0;
 }
@@ -26,7 +32,8 @@ bool wsmfa_account_enrolled(struct wsmfa_account const *account)
 	for (size_t i = 0; i < account->authenticators_len; i++) {
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 
-		if (a->kind != WSMFA_KIND_RECOVERY && a->confirmed_at != WSMFA_TIME_NONE) return true;
+		if (a->kind != WSMFA_KIND_RECOVERY && a->confirmed_at != WSMFA_TIME_NONE)
+			return true;
 	}
 	return false;
 }
@@ -39,24 +46,27 @@ uint32_t wsmfa_usable_kinds(struct wsmfa_account const *account, struct wsmfa_po
 	for (size_t i = 0; i < account->authenticators_len; i++) {
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 
-		if (wsmfa_authenticator_usable(account, a, policy, reach)) kinds |= KIND_BIT(a->kind);
+		if (wsmfa_authenticator_usable(account, a, policy, reach))
+			kinds |= KIND_BIT(a->kind);
 	}
 	return kinds;
 }
 
 static struct wsmfa_ruling ruling(enum wsmfa_decision decision, enum wsmfa_reason reason)
 {
-	return (struct wsmfa_ruling){ .decision = decision, .reason = reason };
+	return (struct wsmfa_ruling) { .decision = decision, .reason = reason };
 }
 
 struct wsmfa_ruling wsmfa_decide(struct wsmfa_account const *account, struct wsmfa_policy const *policy,
 				 struct wsmfa_reach const *reach, wsmfa_time_t at)
 {
 	/* 0 */
-	if (!account->known) return ruling(WSMFA_DECISION_DENY, WSMFA_REASON_UNKNOWN_ACCOUNT);
+	if (!account->known)
+		return ruling(WSMFA_DECISION_DENY, WSMFA_REASON_UNKNOWN_ACCOUNT);
 
 	/* 1 */
-	if (account->disabled_at != WSMFA_TIME_NONE) return ruling(WSMFA_DECISION_DENY, WSMFA_REASON_DISABLED);
+	if (account->disabled_at != WSMFA_TIME_NONE)
+		return ruling(WSMFA_DECISION_DENY, WSMFA_REASON_DISABLED);
 	if (account->locked_until != WSMFA_TIME_NONE && account->locked_until > at) {
 		return ruling(WSMFA_DECISION_DENY, WSMFA_REASON_LOCKED);
 	}
@@ -70,10 +80,12 @@ struct wsmfa_ruling wsmfa_decide(struct wsmfa_account const *account, struct wsm
 	}
 
 	/* 4 */
-	if (!account->in_scope) return ruling(WSMFA_DECISION_ACCEPT, WSMFA_REASON_NOT_IN_SCOPE);
+	if (!account->in_scope)
+		return ruling(WSMFA_DECISION_ACCEPT, WSMFA_REASON_NOT_IN_SCOPE);
 
 	/* 5, 6 */
-	if (account->stage == WSMFA_STAGE_OBSERVE) return ruling(WSMFA_DECISION_ACCEPT, WSMFA_REASON_OBSERVE);
+	if (account->stage == WSMFA_STAGE_OBSERVE)
+		return ruling(WSMFA_DECISION_ACCEPT, WSMFA_REASON_OBSERVE);
 	if (account->stage == WSMFA_STAGE_ANNOUNCE) {
 		return ruling(WSMFA_DECISION_ACCEPT_WITH_BANNER, WSMFA_REASON_ANNOUNCE);
 	}

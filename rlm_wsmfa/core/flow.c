@@ -9,10 +9,12 @@
 static wsmfa_cell_t *const table[WSMFA_ASKS][WSMFA_ANSWER_CLASSES] = {
 #define C(cell) wsmfa_cell_##cell
 #define E(cell) wsmfa_enroll_##cell
-#define ROW(bad, empty, help, keyword, choice, code, word) \
-	{ [WSMFA_ANSWER_BAD] = bad, [WSMFA_ANSWER_EMPTY] = empty, [WSMFA_ANSWER_HELP] = help, \
-	  [WSMFA_ANSWER_KEYWORD] = keyword, [WSMFA_ANSWER_CHOICE] = choice, [WSMFA_ANSWER_CODE] = code, \
-	  [WSMFA_ANSWER_WORD] = word }
+#define ROW(bad, empty, help, keyword, choice, code, word)                                                    \
+	{                                                                                                     \
+		[WSMFA_ANSWER_BAD] = bad, [WSMFA_ANSWER_EMPTY] = empty, [WSMFA_ANSWER_HELP] = help,           \
+		[WSMFA_ANSWER_KEYWORD] = keyword, [WSMFA_ANSWER_CHOICE] = choice, [WSMFA_ANSWER_CODE] = code, \
+		[WSMFA_ANSWER_WORD] = word                                                                    \
+	}
 	/* clang-format off */
 	/*                              bad        empty      help       keyword    choice     code          word */
 	[WSMFA_ASK_TOTP]          = ROW(C(wrong),  C(again),  C(list),   C(switch), C(switch), C(totp),      C(wrong)),
@@ -25,7 +27,7 @@ static wsmfa_cell_t *const table[WSMFA_ASKS][WSMFA_ANSWER_CLASSES] = {
 	[WSMFA_ASK_ENROLL_METHOD] = ROW(E(again),  E(again),  E(again),  E(choose), E(choose), E(again),     E(again)),
 	[WSMFA_ASK_ENROLL_TOTP]   = ROW(E(wrong),  E(again),  E(again),  E(choose), E(wrong),  E(totp),      E(wrong)),
 	[WSMFA_ASK_ENROLL_SMS]    = ROW(E(wrong),  E(again),  E(again),  E(choose), E(wrong),  E(sms),       E(wrong)),
-	/* clang-format on */
+/* clang-format on */
 #undef ROW
 #undef E
 #undef C
@@ -41,7 +43,8 @@ static bool still_stands(struct wsmfa_login const *login, enum wsmfa_question_ki
 {
 	enum wsmfa_reason const reason = login->ruling.reason;
 
-	if (reason == WSMFA_REASON_UNKNOWN_ACCOUNT || reason == WSMFA_REASON_DISABLED || reason == WSMFA_REASON_LOCKED) {
+	if (reason == WSMFA_REASON_UNKNOWN_ACCOUNT || reason == WSMFA_REASON_DISABLED ||
+	    reason == WSMFA_REASON_LOCKED) {
 		wsmfa_flow_refuse(login, out);
 		return false;
 	}
@@ -53,7 +56,8 @@ static bool still_stands(struct wsmfa_login const *login, enum wsmfa_question_ki
 		}
 		/* Enforcement began, or a second factor was enrolled: what a first packet would lead to now. */
 		wsmfa_flow_start(login, NULL, out);
-		if (out->move != WSMFA_MOVE_ASK) return false;
+		if (out->move != WSMFA_MOVE_ASK)
+			return false;
 		wsmfa_plan_aside(out, login->ruling.reason);
 		return false;
 
@@ -66,13 +70,17 @@ static bool still_stands(struct wsmfa_login const *login, enum wsmfa_question_ki
 					  WSMFA_TEXT_REFUSE_ELSEWHERE);
 			return false;
 		}
-		if (login->enrollable) return true;
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED, WSMFA_TEXT_REFUSE_ENROLL);
+		if (login->enrollable)
+			return true;
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED,
+				  WSMFA_TEXT_REFUSE_ENROLL);
 		return false;
 
 	default:
-		if (wsmfa_account_enrolled(login->account) && login->usable) return true;
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD, WSMFA_TEXT_REFUSE_NO_METHOD);
+		if (wsmfa_account_enrolled(login->account) && login->usable)
+			return true;
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
+				  WSMFA_TEXT_REFUSE_NO_METHOD);
 		return false;
 	}
 }

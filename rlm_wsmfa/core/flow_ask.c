@@ -57,7 +57,8 @@ static bool reachable(struct wsmfa_login const *login, struct wsmfa_carriers con
 	case WSMFA_KIND_SMS: return wsmfa_phone_allowed(a->phone, login->set->sms_prefixes);
 	case WSMFA_KIND_RECOVERY: return true;
 	case WSMFA_KIND_PUSH:
-		if (!carriers->push || !carriers->push(carriers->ctx, a->provider, &matches)) return false;
+		if (!carriers->push || !carriers->push(carriers->ctx, a->provider, &matches))
+			return false;
 		/* a number can be matched only where the prompt shows one */
 		return !login->set->push_require_number ||
 		       (matches && login->client->mode == WSMFA_MODE_CHALLENGE && login->typed);
@@ -70,9 +71,11 @@ static uint32_t client_kinds(struct wsmfa_login const *login, struct wsmfa_carri
 {
 	uint32_t kinds = carriers->park ? KIND_BIT(WSMFA_KIND_PUSH) : 0;
 
-	if (!login->typed || login->client->mode == WSMFA_MODE_WAIT) return kinds;
+	if (!login->typed || login->client->mode == WSMFA_MODE_WAIT)
+		return kinds;
 	kinds |= KIND_BIT(WSMFA_KIND_TOTP) | KIND_BIT(WSMFA_KIND_RECOVERY);
-	if (carriers->sms) kinds |= KIND_BIT(WSMFA_KIND_SMS);
+	if (carriers->sms)
+		kinds |= KIND_BIT(WSMFA_KIND_SMS);
 	return kinds;
 }
 
@@ -82,8 +85,10 @@ static uint32_t enrollable_kinds(struct wsmfa_login const *login, struct wsmfa_c
 	struct wsmfa_account const *account = login->account;
 	uint32_t kinds = login->set->policy.enroll_kinds & account->allowed_kinds;
 
-	if (!login->client->may_enroll || account->failures >= login->set->policy.failure_budget) return 0;
-	if (account->spare_authenticator_id == 0) kinds &= ~KIND_BIT(WSMFA_KIND_TOTP);
+	if (!login->client->may_enroll || account->failures >= login->set->policy.failure_budget)
+		return 0;
+	if (account->spare_authenticator_id == 0)
+		kinds &= ~KIND_BIT(WSMFA_KIND_TOTP);
 	if (!carriers->sms || account->spare_authenticator_id == 0 ||
 	    !wsmfa_phone_allowed(account->phone, login->set->sms_prefixes)) {
 		kinds &= ~KIND_BIT(WSMFA_KIND_SMS);
@@ -101,7 +106,7 @@ void wsmfa_login_prepare(struct wsmfa_login *login, struct wsmfa_carriers const 
 		a->unreachable = !reachable(login, carriers, a);
 	}
 	login->enrollable = enrollable_kinds(login, carriers);
-	login->reach = (struct wsmfa_reach){
+	login->reach = (struct wsmfa_reach) {
 		.kinds = client_kinds(login, carriers),
 		.can_challenge = login->typed && login->client->mode == WSMFA_MODE_CHALLENGE,
 		.may_enroll = login->enrollable != 0,
@@ -117,8 +122,10 @@ struct wsmfa_authenticator const *wsmfa_usable_find(struct wsmfa_login const *lo
 	for (size_t i = 0; i < account->authenticators_len; i++) {
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 
-		if (a->kind != kind || (id != 0 && a->id != id)) continue;
-		if (wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach)) return a;
+		if (a->kind != kind || (id != 0 && a->id != id))
+			continue;
+		if (wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach))
+			return a;
 	}
 	return NULL;
 }
@@ -138,10 +145,13 @@ enum wsmfa_kind wsmfa_answer_kind(struct wsmfa_answer const *answer, uint32_t ki
 
 		return kinds & KIND_BIT(kind) ? kind : WSMFA_KIND_NONE;
 	}
-	if (answer->class != WSMFA_ANSWER_CHOICE) return WSMFA_KIND_NONE;
+	if (answer->class != WSMFA_ANSWER_CHOICE)
+		return WSMFA_KIND_NONE;
 	for (size_t i = 0; i < STRENGTHS; i++) {
-		if (!(kinds & KIND_BIT(strongest_first[i]))) continue;
-		if (++place == answer->choice) return strongest_first[i];
+		if (!(kinds & KIND_BIT(strongest_first[i])))
+			continue;
+		if (++place == answer->choice)
+			return strongest_first[i];
 	}
 	return WSMFA_KIND_NONE;
 }
@@ -152,16 +162,19 @@ void wsmfa_flow_methods(struct wsmfa_login const *login, bool enroll, char *out,
 	size_t at = 0;
 	unsigned place = 0;
 
-	if (size == 0) return;
+	if (size == 0)
+		return;
 	out[0] = '\0';
 	for (size_t i = 0; i < STRENGTHS && at < size; i++) {
 		int n;
 
-		if (!(kinds & KIND_BIT(strongest_first[i]))) continue;
+		if (!(kinds & KIND_BIT(strongest_first[i])))
+			continue;
 		n = snprintf(out + at, size - at, "%s%u %s", place ? ", " : "", place + 1,
 			     wsmfa_kind_word(strongest_first[i]));
 		place++;
-		if (n > 0) at += (size_t)n;
+		if (n > 0)
+			at += (size_t)n;
 	}
 }
 
@@ -200,7 +213,8 @@ static bool ask_push(struct wsmfa_login const *login, struct wsmfa_ask *out)
 	out->send = WSMFA_SEND_PUSH;
 	out->code_expires_at = login->at + login->set->push_timeout;
 	/* Drawn for every push; what a provider cannot match is dropped where the provider is known (login/). */
-	if (!login->reach.can_challenge) return true;
+	if (!login->reach.can_challenge)
+		return true;
 	return wsmfa_code_number(out->number, login->random->number, sizeof(login->random->number));
 }
 
@@ -216,12 +230,15 @@ bool wsmfa_ask_second_factor(struct wsmfa_login const *login, enum wsmfa_kind ki
 
 	ask_begin(login, question_of[kind], text_of[kind], attempt, out);
 	out->authenticator = wsmfa_usable_find(login, kind, 0);
-	if (!out->authenticator) return false;
+	if (!out->authenticator)
+		return false;
 
 	/* A code may be of any TOTP authenticator; what goes to a phone is bound to the one that was asked. */
 	out->authenticator_id = kind == WSMFA_KIND_TOTP ? 0 : out->authenticator->id;
-	if (kind == WSMFA_KIND_SMS) return ask_code(login, out->authenticator->phone, out);
-	if (kind == WSMFA_KIND_PUSH) return ask_push(login, out);
+	if (kind == WSMFA_KIND_SMS)
+		return ask_code(login, out->authenticator->phone, out);
+	if (kind == WSMFA_KIND_PUSH)
+		return ask_push(login, out);
 	return true;
 }
 
@@ -250,15 +267,18 @@ void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question cons
 		out->expires_at = sooner(out->expires_at, question->code_expires_at);
 	}
 
-	a = question->authenticator_id ? wsmfa_usable_find(login, wsmfa_ask_kind(question->kind), question->authenticator_id)
-				       : NULL;
+	a = question->authenticator_id
+		    ? wsmfa_usable_find(login, wsmfa_ask_kind(question->kind), question->authenticator_id)
+		    : NULL;
 	out->authenticator = a;
-	if (question->kind == WSMFA_ASK_SMS && a) snprintf(out->phone, sizeof(out->phone), "%s", a->phone);
+	if (question->kind == WSMFA_ASK_SMS && a)
+		snprintf(out->phone, sizeof(out->phone), "%s", a->phone);
 	if (question->kind == WSMFA_ASK_ENROLL_SMS) {
 		snprintf(out->phone, sizeof(out->phone), "%s", login->account->phone);
 	}
 	snprintf(out->number, sizeof(out->number), "%s", question->number);
-	if (question->kind == WSMFA_ASK_PUSH && out->number[0]) out->text = WSMFA_TEXT_ASK_PUSH_NUMBER;
+	if (question->kind == WSMFA_ASK_PUSH && out->number[0])
+		out->text = WSMFA_TEXT_ASK_PUSH_NUMBER;
 	if (question->kind == WSMFA_ASK_ENROLL_TOTP) {
 		struct wsmfa_secret key;
 
@@ -272,7 +292,8 @@ void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question cons
 		}
 		wsmfa_secret_wipe(&key);
 	}
-	if (question->kind == WSMFA_ASK_BANNER && !login->enrollable) out->text = WSMFA_TEXT_ASK_BANNER_LINK;
+	if (question->kind == WSMFA_ASK_BANNER && !login->enrollable)
+		out->text = WSMFA_TEXT_ASK_BANNER_LINK;
 }
 
 void wsmfa_ask_method(struct wsmfa_login const *login, int32_t attempt, struct wsmfa_ask *out)
@@ -295,7 +316,8 @@ static bool has_stronger_than_sms(struct wsmfa_account const *account)
 	for (size_t i = 0; i < account->authenticators_len; i++) {
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 
-		if (a->kind > WSMFA_KIND_SMS && a->confirmed_at != WSMFA_TIME_NONE) return true;
+		if (a->kind > WSMFA_KIND_SMS && a->confirmed_at != WSMFA_TIME_NONE)
+			return true;
 	}
 	return false;
 }
@@ -307,10 +329,13 @@ bool wsmfa_ask_first(struct wsmfa_login const *login, uint32_t kinds, int32_t at
 
 	kinds &= login->usable;
 	for (size_t i = 0; i < STRENGTHS && kind == WSMFA_KIND_NONE; i++) {
-		if (kinds & KIND_BIT(strongest_first[i])) kind = strongest_first[i];
+		if (kinds & KIND_BIT(strongest_first[i]))
+			kind = strongest_first[i];
 	}
-	if (preferred > WSMFA_KIND_SMS && (kinds & KIND_BIT(preferred))) kind = preferred;
-	if (kind == WSMFA_KIND_NONE) return false;
+	if (preferred > WSMFA_KIND_SMS && (kinds & KIND_BIT(preferred)))
+		kind = preferred;
+	if (kind == WSMFA_KIND_NONE)
+		return false;
 
 	if (kind == WSMFA_KIND_SMS && has_stronger_than_sms(login->account)) {
 		wsmfa_ask_method(login, attempt, out);
@@ -330,8 +355,10 @@ static bool within_grace(struct wsmfa_login const *login)
 	struct wsmfa_account const *account = login->account;
 	wsmfa_time_t const from = later(later(account->enforce_from, account->created_at), account->in_scope_from);
 
-	if (login->set->enroll_ticket) return false;
-	if (from >= WSMFA_TIME_FOREVER - login->set->enroll_grace) return true;
+	if (login->set->enroll_ticket)
+		return false;
+	if (from >= WSMFA_TIME_FOREVER - login->set->enroll_grace)
+		return true;
 	return login->at < from + login->set->enroll_grace;
 }
 
@@ -339,7 +366,8 @@ bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_
 {
 	uint32_t const kinds = login->enrollable;
 
-	if (!kinds) return false;
+	if (!kinds)
+		return false;
 	if (!ticket_given && !within_grace(login)) {
 		ask_begin(login, WSMFA_ASK_ENROLL_TICKET, WSMFA_TEXT_ASK_ENROLL_TICKET, attempt, out);
 		return true;
@@ -390,7 +418,7 @@ void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan con
 
 	wsmfa_flow_methods(login, enroll, room->methods, sizeof(room->methods));
 	wsmfa_phone_mask(room->phone, plan->ask.phone);
-	*out = (struct wsmfa_text_args){
+	*out = (struct wsmfa_text_args) {
 		.account = account->name,
 		.client = login->client->address,
 		.date = account->enforce_on,

@@ -26,21 +26,23 @@ static void judge(enum wsmfa_verdict verdict, enum wsmfa_question_kind kind, str
 
 static void judge_on(struct wsmfa_plan *out, int64_t authenticator_id)
 {
-	if (out->judgement.authenticators_len >= WSMFA_AUTHENTICATORS_MAX) return;
+	if (out->judgement.authenticators_len >= WSMFA_AUTHENTICATORS_MAX)
+		return;
 	out->judgement.authenticators[out->judgement.authenticators_len++] = authenticator_id;
 }
 
 /** The guess as the store may see it, so that a client that repeats a wrong code does not lock its user out. */
 static void judge_guess(struct wsmfa_login const *login, struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
-	if (answer->text[0] == '\0') return;
-	out->judgement.has_guess_mac = wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id,
-						      answer->text);
+	if (answer->text[0] == '\0')
+		return;
+	out->judgement.has_guess_mac =
+		wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, answer->text);
 }
 
 /** Asks the same once more, if this login has an attempt left. */
 void wsmfa_ask_same(struct wsmfa_login const *login, struct wsmfa_question const *question, enum wsmfa_text note,
-		     struct wsmfa_plan *out)
+		    struct wsmfa_plan *out)
 {
 	out->note = note;
 	if (question->attempt >= login->set->max_attempts) {
@@ -61,8 +63,10 @@ static void count_on_kind(struct wsmfa_login const *login, enum wsmfa_kind kind,
 	for (size_t i = 0; i < account->authenticators_len; i++) {
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 
-		if (a->kind != kind) continue;
-		if (!wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach)) continue;
+		if (a->kind != kind)
+			continue;
+		if (!wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach))
+			continue;
 		judge_on(out, a->id);
 	}
 }
@@ -94,11 +98,15 @@ static bool judge_totp(struct wsmfa_login const *login, struct wsmfa_answer cons
 		struct wsmfa_authenticator const *a = &account->authenticators[i];
 		struct wsmfa_totp_result result;
 
-		if (a->kind != WSMFA_KIND_TOTP) continue;
-		if (!wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach)) continue;
+		if (a->kind != WSMFA_KIND_TOTP)
+			continue;
+		if (!wsmfa_authenticator_usable(account, a, &login->set->policy, &login->reach))
+			continue;
 		result = totp_try(login, a, answer->text);
-		if (result.match == WSMFA_TOTP_REPLAYED) replayed = true;
-		if (result.match != WSMFA_TOTP_FRESH) continue;
+		if (result.match == WSMFA_TOTP_REPLAYED)
+			replayed = true;
+		if (result.match != WSMFA_TOTP_FRESH)
+			continue;
 
 		judge(WSMFA_VERDICT_RIGHT, WSMFA_ASK_TOTP, out);
 		judge_on(out, a->id);
@@ -122,7 +130,8 @@ static struct wsmfa_authenticator const *judge_recovery(struct wsmfa_login const
 {
 	struct wsmfa_authenticator const *a = wsmfa_usable_find(login, WSMFA_KIND_RECOVERY, 0);
 
-	if (!a) return NULL;
+	if (!a)
+		return NULL;
 	out->judgement.has_recovery_hash =
 		wsmfa_recovery_hash(out->judgement.recovery_hash, a->salt, a->iterations, answer->text);
 	judge(out->judgement.has_recovery_hash ? WSMFA_VERDICT_RIGHT : WSMFA_VERDICT_WRONG, WSMFA_ASK_RECOVERY, out);
@@ -134,7 +143,7 @@ static struct wsmfa_authenticator const *judge_recovery(struct wsmfa_login const
 /* ---- cells of the table: questions for a second factor ---- */
 
 void wsmfa_cell_again(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	(void)answer;
 	wsmfa_plan_aside(out, WSMFA_REASON_WRONG_CODE);
@@ -149,16 +158,17 @@ void wsmfa_cell_again(struct wsmfa_login const *login, struct wsmfa_question con
 
 /** The list of ways, and the same question: costs no attempt. */
 void wsmfa_cell_list(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	(void)answer;
 	wsmfa_ask_again(login, question, question->attempt, &out->ask);
 	wsmfa_plan_aside(out, WSMFA_REASON_SWITCHED);
-	if (question->kind != WSMFA_ASK_METHOD) out->note = WSMFA_TEXT_NOTE_METHODS;
+	if (question->kind != WSMFA_ASK_METHOD)
+		out->note = WSMFA_TEXT_NOTE_METHODS;
 }
 
 void wsmfa_cell_switch(struct wsmfa_login const *login, struct wsmfa_question const *question,
-			struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	enum wsmfa_kind const kind = wsmfa_answer_kind(answer, login->usable);
 
@@ -172,7 +182,7 @@ void wsmfa_cell_switch(struct wsmfa_login const *login, struct wsmfa_question co
 }
 
 void wsmfa_cell_wrong(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	judge(WSMFA_VERDICT_WRONG, question->kind, out);
 	judge_guess(login, answer, out);
@@ -185,7 +195,7 @@ void wsmfa_cell_wrong(struct wsmfa_login const *login, struct wsmfa_question con
 }
 
 void wsmfa_cell_totp(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	if (judge_totp(login, answer, out)) {
 		if (out->judgement.verdict == WSMFA_VERDICT_ASIDE) {
@@ -198,18 +208,19 @@ void wsmfa_cell_totp(struct wsmfa_login const *login, struct wsmfa_question cons
 
 /** At a question where nothing was typed yet: a code is welcome if one can be had. */
 void wsmfa_cell_totp_here(struct wsmfa_login const *login, struct wsmfa_question const *question,
-			   struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+			  struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	if (login->usable & KIND_BIT(WSMFA_KIND_TOTP)) {
 		wsmfa_cell_totp(login, question, answer, out);
 	} else {
 		wsmfa_cell_again(login, question, answer, out);
-		if (out->asks && question->kind != WSMFA_ASK_METHOD) out->note = WSMFA_TEXT_NOTE_METHODS;
+		if (out->asks && question->kind != WSMFA_ASK_METHOD)
+			out->note = WSMFA_TEXT_NOTE_METHODS;
 	}
 }
 
 void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		    struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	uint8_t mac[WSMFA_HASH_LEN];
 
@@ -218,7 +229,8 @@ void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const
 		return;
 	}
 	if (!wsmfa_usable_find(login, WSMFA_KIND_SMS, question->authenticator_id)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD, WSMFA_TEXT_REFUSE_NO_METHOD);
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
+				  WSMFA_TEXT_REFUSE_NO_METHOD);
 		return;
 	}
 	if (wsmfa_code_mac(mac, login->macs, login->account->id, answer->text) &&
@@ -231,21 +243,23 @@ void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const
 }
 
 void wsmfa_cell_recovery(struct wsmfa_login const *login, struct wsmfa_question const *question,
-			  struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+			 struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	if (!judge_recovery(login, answer, out)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD, WSMFA_TEXT_REFUSE_NO_METHOD);
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
+				  WSMFA_TEXT_REFUSE_NO_METHOD);
 		return;
 	}
 	wsmfa_ask_same(login, question, WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
 
 void wsmfa_cell_wait(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	(void)answer;
 	if (!wsmfa_usable_find(login, WSMFA_KIND_PUSH, question->authenticator_id)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD, WSMFA_TEXT_REFUSE_NO_METHOD);
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
+				  WSMFA_TEXT_REFUSE_NO_METHOD);
 		return;
 	}
 	out->move = WSMFA_MOVE_WAIT;
@@ -256,12 +270,13 @@ void wsmfa_cell_wait(struct wsmfa_login const *login, struct wsmfa_question cons
 
 /** By the ruling of now: who may go on without a second factor does, and nobody else. */
 void wsmfa_cell_skip(struct wsmfa_login const *login, struct wsmfa_question const *question,
-		      struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	(void)question;
 	(void)answer;
 	wsmfa_plan_admit(login, out);
-	if (out->move != WSMFA_MOVE_ADMIT) return;
+	if (out->move != WSMFA_MOVE_ADMIT)
+		return;
 	out->move = WSMFA_MOVE_JUDGE;
 	out->judgement.verdict = WSMFA_VERDICT_ASIDE;
 	out->judgement.kind = WSMFA_ASK_BANNER;
@@ -269,7 +284,7 @@ void wsmfa_cell_skip(struct wsmfa_login const *login, struct wsmfa_question cons
 }
 
 void wsmfa_cell_banner(struct wsmfa_login const *login, struct wsmfa_question const *question,
-			struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	if (answer->keyword == WSMFA_KEYWORD_ENROLL && wsmfa_ask_enroll(login, false, 1, &out->ask)) {
 		wsmfa_plan_aside(out, WSMFA_REASON_ENROLLING);
@@ -289,7 +304,8 @@ void wsmfa_cell_banner(struct wsmfa_login const *login, struct wsmfa_question co
 void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
 	if (answer->keyword == WSMFA_KEYWORD_PUSH && (login->usable & KIND_BIT(WSMFA_KIND_PUSH))) {
-		wsmfa_plan_ask(wsmfa_ask_second_factor(login, WSMFA_KIND_PUSH, 1, &out->ask), WSMFA_REASON_ENROLLED, out);
+		wsmfa_plan_ask(wsmfa_ask_second_factor(login, WSMFA_KIND_PUSH, 1, &out->ask), WSMFA_REASON_ENROLLED,
+			       out);
 		return;
 	}
 	if (answer->keyword == WSMFA_KEYWORD_SMS && (login->usable & KIND_BIT(WSMFA_KIND_SMS))) {
@@ -307,7 +323,8 @@ void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer co
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_CODE_MISSING, WSMFA_TEXT_REFUSE_CODE_MISSING);
 		return;
 	case WSMFA_ANSWER_WORD:
-		if (judge_recovery(login, answer, out)) break;
+		if (judge_recovery(login, answer, out))
+			break;
 		/* fall through */
 	default:
 		judge_totp(login, answer, out);
@@ -325,5 +342,6 @@ void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer co
 		}
 		break;
 	}
-	out->note = out->reason == WSMFA_REASON_REPLAYED_CODE ? WSMFA_TEXT_REFUSE_REPLAYED : WSMFA_TEXT_REFUSE_WRONG_CODE;
+	out->note =
+		out->reason == WSMFA_REASON_REPLAYED_CODE ? WSMFA_TEXT_REFUSE_REPLAYED : WSMFA_TEXT_REFUSE_WRONG_CODE;
 }

@@ -45,9 +45,7 @@ void wsmfa_flow_refuse(struct wsmfa_login const *login, struct wsmfa_plan *out)
 	case WSMFA_REASON_ENROLLMENT_REQUIRED:
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, reason, WSMFA_TEXT_REFUSE_ENROLL);
 		return;
-	default:
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR);
-		return;
+	default: wsmfa_plan_refuse(out, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR); return;
 	}
 }
 
@@ -67,7 +65,8 @@ void wsmfa_plan_admit(struct wsmfa_login const *login, struct wsmfa_plan *out)
 	out->note = WSMFA_TEXT_NONE;
 	out->note2 = WSMFA_TEXT_NONE;
 	out->asks = false;
-	if (banner) out->note = exempt ? WSMFA_TEXT_BANNER_EXEMPT : WSMFA_TEXT_BANNER;
+	if (banner)
+		out->note = exempt ? WSMFA_TEXT_BANNER_EXEMPT : WSMFA_TEXT_BANNER;
 	if (login->set->cap_session && login->account->in_scope) {
 		out->session_end = exempt ? login->account->exempt_until : login->account->enforce_from;
 	}
@@ -134,7 +133,8 @@ static void judged_wrong(struct wsmfa_login const *login, struct wsmfa_settled c
 
 	plan->outcome = WSMFA_OUTCOME_FAILED_SECOND_FACTOR;
 	plan->reason = ticket ? WSMFA_REASON_WRONG_TICKET : WSMFA_REASON_WRONG_CODE;
-	if (settled->disabled) plan->person = WSMFA_TEXT_NOTICE_DISABLED;
+	if (settled->disabled)
+		plan->person = WSMFA_TEXT_NOTICE_DISABLED;
 	if (settled->locked_until != WSMFA_TIME_NONE && settled->locked_until > login->at) {
 		plan->until = settled->locked_until;
 		wsmfa_plan_refuse(plan, plan->outcome, WSMFA_REASON_LOCKED, WSMFA_TEXT_REFUSE_LOCKED);
@@ -144,8 +144,10 @@ static void judged_wrong(struct wsmfa_login const *login, struct wsmfa_settled c
 		asked(plan);
 		return;
 	}
-	if (plan->note == WSMFA_TEXT_NONE || plan->asks) plan->note = WSMFA_TEXT_REFUSE_WRONG_CODE;
-	if (plan->note == WSMFA_TEXT_REFUSE_ATTEMPTS) plan->reason = WSMFA_REASON_TOO_MANY_ATTEMPTS;
+	if (plan->note == WSMFA_TEXT_NONE || plan->asks)
+		plan->note = WSMFA_TEXT_REFUSE_WRONG_CODE;
+	if (plan->note == WSMFA_TEXT_REFUSE_ATTEMPTS)
+		plan->reason = WSMFA_REASON_TOO_MANY_ATTEMPTS;
 	plan->move = WSMFA_MOVE_REFUSE;
 }
 
@@ -153,7 +155,8 @@ static void judged_aside(struct wsmfa_login const *login, struct wsmfa_settled c
 {
 	if (plan->admits_aside) {
 		wsmfa_plan_admit(login, plan);
-		if (plan->move == WSMFA_MOVE_ADMIT) plan->note = WSMFA_TEXT_NONE; /* it was just read */
+		if (plan->move == WSMFA_MOVE_ADMIT)
+			plan->note = WSMFA_TEXT_NONE; /* it was just read */
 		return;
 	}
 	if (plan->asks && settled->next_id) {
@@ -268,7 +271,8 @@ void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled
 	switch (settled->status) {
 	case WSMFA_SETTLE_RIGHT: prove(WSMFA_KIND_PUSH, WSMFA_REASON_APPROVED, out); return;
 	case WSMFA_SETTLE_DENIED:
-		if (settled->disabled) out->person = WSMFA_TEXT_NOTICE_DISABLED;
+		if (settled->disabled)
+			out->person = WSMFA_TEXT_NOTICE_DISABLED;
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_FAILED_SECOND_FACTOR, WSMFA_REASON_SUSPICIOUS,
 				  WSMFA_TEXT_REFUSE_DENIED);
 		return;
@@ -304,13 +308,15 @@ void wsmfa_flow_detour(struct wsmfa_login const *login, enum wsmfa_kind failed, 
 	if (login->reach.can_challenge && rest.usable) {
 		/* Another kind that costs money or rings is the user's choice, not ours. */
 		if ((rest.usable & KIND_BIT(WSMFA_KIND_TOTP)) != 0) {
-			wsmfa_plan_ask(wsmfa_ask_second_factor(&rest, WSMFA_KIND_TOTP, attempt, &out->ask), reason, out);
+			wsmfa_plan_ask(wsmfa_ask_second_factor(&rest, WSMFA_KIND_TOTP, attempt, &out->ask), reason,
+				       out);
 		} else {
 			wsmfa_ask_method(&rest, attempt, &out->ask);
 			wsmfa_plan_ask(true, reason, out);
 		}
 		out->note = note;
-		if (out->move == WSMFA_MOVE_ASK) return;
+		if (out->move == WSMFA_MOVE_ASK)
+			return;
 	}
 	out->method = failed;
 	wsmfa_plan_refuse(out, outcome, reason, refusal);

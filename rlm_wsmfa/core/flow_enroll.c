@@ -85,7 +85,8 @@ void wsmfa_enroll_choose(struct wsmfa_login const *login, struct wsmfa_question 
 
 	if (kind == WSMFA_KIND_NONE || kind == wsmfa_ask_kind(question->kind)) {
 		wsmfa_enroll_again(login, question, answer, out);
-		if (out->asks && kind == WSMFA_KIND_NONE) out->note = WSMFA_TEXT_NOTE_NOT_AVAILABLE;
+		if (out->asks && kind == WSMFA_KIND_NONE)
+			out->note = WSMFA_TEXT_NOTE_NOT_AVAILABLE;
 		return;
 	}
 	if (!wsmfa_ask_enroll_kind(login, kind, attempt, &out->ask)) {

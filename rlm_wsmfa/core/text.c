@@ -32,9 +32,9 @@ static char const *value_of(char const *name, size_t len, struct wsmfa_text_args
 		char const *name;
 		char const *value;
 	} const words[] = {
-		{ "account", args->account }, { "client", args->client }, { "date", args->date },
-		{ "key", args->key },	      { "methods", args->methods }, { "number", args->number },
-		{ "phone", args->phone },     { "show", args->show },	    { "url", args->url },
+		{ "account", args->account }, { "client", args->client },   { "date", args->date },
+		{ "key", args->key },         { "methods", args->methods }, { "number", args->number },
+		{ "phone", args->phone },     { "show", args->show },       { "url", args->url },
 	};
 	struct {
 		char const *name;
@@ -74,8 +74,10 @@ bool wsmfa_text_check(char const *template, char const **bad)
 /** Cuts at size, but not inside a UTF-8 sequence. */
 static size_t cut(char const *text, size_t len, size_t most)
 {
-	if (len <= most) return len;
-	while (most > 0 && ((uint8_t)text[most] & 0xC0) == 0x80) most--;
+	if (len <= most)
+		return len;
+	while (most > 0 && ((uint8_t)text[most] & 0xC0) == 0x80)
+		most--;
 	return most;
 }
 
@@ -94,7 +96,8 @@ size_t wsmfa_text_render(char *out, size_t size, char const *template, struct ws
 {
 	size_t at = 0;
 
-	if (size == 0) return 0;
+	if (size == 0)
+		return 0;
 	while (*template) {
 		char const *open = strchr(template, '{');
 		char const *close = open ? strchr(open, '}') : NULL;
@@ -107,7 +110,8 @@ size_t wsmfa_text_render(char *out, size_t size, char const *template, struct ws
 		}
 		at = put(out, at, size, template, (size_t)(open - template), false);
 		value = value_of(open + 1, (size_t)(close - open - 1), args, number);
-		if (value) at = put(out, at, size, value, strlen(value), true);
+		if (value)
+			at = put(out, at, size, value, strlen(value), true);
 		template = close + 1;
 	}
 	out[at] = '\0';
@@ -119,7 +123,8 @@ static struct wsmfa_language const *language_find(struct wsmfa_texts const *text
 	size_t const base = strcspn(code, "-_");
 
 	for (size_t i = 0; i < texts->len; i++) {
-		if (strcmp(texts->list[i].code, code) == 0) return &texts->list[i];
+		if (strcmp(texts->list[i].code, code) == 0)
+			return &texts->list[i];
 	}
 	for (size_t i = 0; i < texts->len; i++) {
 		if (strlen(texts->list[i].code) == base && strncmp(texts->list[i].code, code, base) == 0) {
@@ -134,15 +139,18 @@ char const *wsmfa_text_template(struct wsmfa_texts const *texts, char const *cod
 	struct wsmfa_language const *own = language_find(texts, code);
 	struct wsmfa_language const *english = language_find(texts, "en");
 
-	if (own && own->text[id]) return own->text[id];
-	if (english && english->text[id]) return english->text[id];
+	if (own && own->text[id])
+		return own->text[id];
+	if (english && english->text[id])
+		return english->text[id];
 	return wsmfa_text_english(id);
 }
 
 static bool is_ascii(char const *text)
 {
 	while (*text) {
-		if ((uint8_t)*text++ >= 0x80) return false;
+		if ((uint8_t)*text++ >= 0x80)
+			return false;
 	}
 	return true;
 }
@@ -158,15 +166,19 @@ static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, cha
 	size_t at = 0;
 
 	for (size_t i = 0; i < len && parts < 4; i++) {
-		if (ids[i] == WSMFA_TEXT_NONE) continue;
-		total += wsmfa_text_render(part[parts], sizeof(part[0]), wsmfa_text_template(texts, code, ids[i]), args);
+		if (ids[i] == WSMFA_TEXT_NONE)
+			continue;
+		total +=
+			wsmfa_text_render(part[parts], sizeof(part[0]), wsmfa_text_template(texts, code, ids[i]), args);
 		total += parts ? 1 : 0;
 		parts++;
 	}
-	while (total >= WSMFA_REPLY_MAX && first + 1 < parts) total -= strlen(part[first++]) + 1;
+	while (total >= WSMFA_REPLY_MAX && first + 1 < parts)
+		total -= strlen(part[first++]) + 1;
 
 	for (size_t i = first; i < parts; i++) {
-		if (i > first) at = put(out, at, WSMFA_REPLY_MAX, " ", 1, false);
+		if (i > first)
+			at = put(out, at, WSMFA_REPLY_MAX, " ", 1, false);
 		at = put(out, at, WSMFA_REPLY_MAX, part[i], strlen(part[i]), true);
 	}
 	out[at] = '\0';
@@ -190,7 +202,8 @@ size_t wsmfa_text_reply(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *tex
 	if (!utf8 && !is_ascii(out)) {
 		join(out, texts, "en", ids, len, args);
 		for (char *p = out; *p; p++) {
-			if ((uint8_t)*p >= 0x80) *p = '?';
+			if ((uint8_t)*p >= 0x80)
+				*p = '?';
 		}
 	}
 	return strlen(out);
