@@ -20,14 +20,17 @@ CREATE FUNCTION wsmfa.in_scope_at(account_id bigint, service text, at timestampt
 RETURNS TABLE (in_scope boolean, since timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-	SELECT count(*) > 0, min(greatest(s.requires_mfa_from, u.since))
+	SELECT i.since IS NOT NULL, i.since
 	FROM (
-		SELECT x.service, x.since FROM wsmfa.account_service x WHERE x.account_id = $1
-		UNION ALL
-		SELECT $2, (SELECT a.created_at FROM wsmfa.account a WHERE a.id = $1)
-		WHERE $2 IS NOT NULL AND NOT EXISTS (SELECT FROM wsmfa.account_service x WHERE x.account_id = $1 AND x.service = $2)
-	) u LEFT JOIN wsmfa.service s ON s.code = u.service
-	WHERE s.code IS NULL OR s.requires_mfa_from <= $3
+		SELECT least(
+			(SELECT min(greatest(s.requires_mfa_from, x.since)) FROM wsmfa.account_service x JOIN wsmfa.service s ON s.code = x.service
+				WHERE x.account_id = $1 AND s.requires_mfa_from <= $3),
+			CASE WHEN $2 IS NOT NULL AND NOT EXISTS (SELECT FROM wsmfa.account_service x WHERE x.account_id = $1 AND x.service = $2)
+				THEN (SELECT greatest(s.requires_mfa_from, coalesce(a.created_at, '-infinity'))
+					FROM (SELECT) one LEFT JOIN wsmfa.service s ON s.code = $2 LEFT JOIN wsmfa.account a ON a.id = $1
+					WHERE s.code IS NULL OR s.requires_mfa_from <= $3) END) AS since
+		OFFSET 0
+	) i
 $$;
 COMMENT ON FUNCTION wsmfa.in_scope_at IS 'Is the account in scope at that time, by its own services or by the one it logs in to (null: its own only), and since when. An unknown service requires MFA.';
 

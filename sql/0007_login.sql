@@ -34,30 +34,37 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	a record;
+	b record;
+	v_failures integer := 0;
 	v_ticket bytea;
 	v_spare bigint;
 BEGIN
-	SELECT c.id, c.name, c.organization_id, wsmfa.kind_bits(o.allowed_methods) AS allowed_kinds, c.region, c.language, c.phone,
-		c.password, c.preferred, c.created_at, c.disabled_at, c.last_failure_at, c.banner_shown_at,
-		coalesce(s.announce_from, r.announce_from) AS announce_from, coalesce(s.enforce_from, r.enforce_from) AS enforce_from,
-		r.time_zone, i.in_scope, i.since, w.locked_until,
-		(SELECT max(e.until) FROM wsmfa.exemption e WHERE e.account_id = c.id AND e.revoked_at IS NULL) AS exempt_until,
-		EXISTS (SELECT FROM wsmfa.authenticator x WHERE x.account_id = c.id AND x.kind <> 'recovery'
-			AND x.confirmed_at IS NOT NULL AND x.removed_at IS NULL) AS enrolled
+	-- several small statements: one large one takes three times as long, most of it to get ready
+	SELECT c.id, c.name, c.organization_id, o.allowed_methods, c.region, c.language, c.phone, c.password, c.preferred, c.created_at,
+		c.disabled_at, c.last_failure_at, c.banner_shown_at, coalesce(s.announce_from, r.announce_from) AS announce_from,
+		coalesce(s.enforce_from, r.enforce_from) AS enforce_from, r.time_zone
 	INTO a
 	FROM wsmfa.account c
 		JOIN wsmfa.organization o ON o.id = c.organization_id
 		JOIN wsmfa.region r ON r.code = c.region
 		LEFT JOIN wsmfa.organization_schedule s ON s.organization_id = c.organization_id
-		LEFT JOIN wsmfa.station_wait w ON w.account_id = c.id AND w.station = wsmfa.station_key(p_client, p_station)
-			AND w.locked_until > p_at
-		CROSS JOIN LATERAL wsmfa.in_scope_at(c.id, coalesce(p_service, ''), p_at) i
 	WHERE c.name = p_account;
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
+	SELECT i.in_scope, i.since,
+		(SELECT w.locked_until FROM wsmfa.station_wait w WHERE w.account_id = a.id
+			AND w.station = wsmfa.station_key(p_client, p_station) AND w.locked_until > p_at) AS locked_until,
+		(SELECT max(e.until) FROM wsmfa.exemption e WHERE e.account_id = a.id AND e.revoked_at IS NULL) AS exempt_until,
+		EXISTS (SELECT FROM wsmfa.authenticator x WHERE x.account_id = a.id AND x.kind <> 'recovery'
+			AND x.confirmed_at IS NOT NULL AND x.removed_at IS NULL) AS enrolled
+	INTO b
+	FROM wsmfa.in_scope_at(a.id, coalesce(p_service, ''), p_at) i;
+	IF a.last_failure_at IS NOT NULL THEN
+		v_failures := wsmfa.failures_of(a.id, NULL, a.last_failure_at, p_at, p_failure_days);
+	END IF;
 
-	IF NOT a.enrolled THEN
+	IF NOT b.enrolled THEN
 		SELECT t.hash INTO v_ticket FROM wsmfa.ticket t
 		WHERE t.account_id = a.id AND t.used_at IS NULL AND t.expires_at > p_at ORDER BY t.created_at DESC, t.id DESC LIMIT 1;
 		-- a sequence writes WAL now and then; nothing is lost with it, so this packet need not wait for the disk
@@ -66,11 +73,11 @@ BEGIN
 	END IF;
 
 	RETURN QUERY
-	SELECT a.id, a.name, a.organization_id, a.allowed_kinds, a.region, a.language, a.phone, a.password, a.preferred, a.created_at,
-		a.disabled_at, a.locked_until, wsmfa.failures_of(a.id, NULL, a.last_failure_at, p_at, p_failure_days),
-		a.in_scope, a.since, wsmfa.stage_of(a.announce_from, a.enforce_from, p_at), a.announce_from, a.enforce_from,
+	SELECT a.id, a.name, a.organization_id, wsmfa.kind_bits(a.allowed_methods), a.region, a.language, a.phone, a.password,
+		a.preferred, a.created_at, a.disabled_at, b.locked_until, v_failures, b.in_scope, b.since,
+		wsmfa.stage_of(a.announce_from, a.enforce_from, p_at), a.announce_from, a.enforce_from,
 		CASE WHEN isfinite(a.enforce_from) THEN to_char(a.enforce_from AT TIME ZONE a.time_zone, 'YYYY-MM-DD') ELSE '' END,
-		a.exempt_until, a.banner_shown_at, v_ticket, v_spare,
+		b.exempt_until, a.banner_shown_at, v_ticket, v_spare,
 		x.id, x.kind, x.label, x.confirmed_at, x.disabled_at,
 		CASE WHEN x.last_failure_at IS NULL THEN 0
 			ELSE wsmfa.failures_of(a.id, x.id, x.last_failure_at, p_at, p_failure_days) END,
@@ -79,7 +86,7 @@ BEGIN
 			WHERE k.authenticator_id = x.id AND k.used_at IS NULL) ELSE 0 END
 	FROM (SELECT) one LEFT JOIN wsmfa.authenticator x
 		ON x.account_id = a.id AND x.confirmed_at IS NOT NULL AND x.removed_at IS NULL
-	ORDER BY x.id LIMIT 32;
+	ORDER BY x.id;
 END
 $$;
 COMMENT ON FUNCTION wsmfa.login_load IS 'An account, its stage, schedule and password, and its confirmed authenticators, a row each (one row with nulls for none). No row: unknown account.';

@@ -62,9 +62,9 @@ SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_push
 SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_org_admin' $$, $$ VALUES
 	('schema_check()', 'EXECUTE'), ('fold()', 'EXECUTE'), ('stage_of()', 'EXECUTE'), ('kind_bits()', 'EXECUTE'),
 	('kind_strength()', 'EXECUTE'), ('kinds_of()', 'EXECUTE'), ('decision_word()', 'EXECUTE'), ('days_left()', 'EXECUTE'),
-	('sees_all()', 'EXECUTE'), ('usable_from()', 'EXECUTE'), ('compliance_at()', 'EXECUTE'), ('org_compliance_at()', 'EXECUTE'),
+	('sees_all()', 'EXECUTE'), ('compliance_at()', 'EXECUTE'), ('org_compliance_at()', 'EXECUTE'),
 	('region_compliance_at()', 'EXECUTE'), ('what_if()', 'EXECUTE'),
-	('account_fact', 'SELECT'), ('account_sum', 'SELECT'), ('mfa_status', 'SELECT'), ('org_compliance', 'SELECT'),
+	('account_fact', 'SELECT'), ('mfa_status', 'SELECT'), ('org_compliance', 'SELECT'),
 	('region_compliance', 'SELECT'), ('method_usage', 'SELECT'), ('upcoming_enforcement', 'SELECT'), ('weak_accounts', 'SELECT'),
 	('login_event', 'SELECT'), ('region', 'SELECT'), ('service', 'SELECT') $$, 'wsmfa_org_admin reads the views');
 SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_auditor' $$, $$

@@ -125,9 +125,7 @@ SELECT is_empty($$ SELECT * FROM (SELECT s.*, pg_temp.decide(account, at) AS log
 UPDATE wsmfa.authenticator SET disabled_at = NULL WHERE disabled_at IS NOT NULL;
 SELECT isnt_empty($$ SELECT * FROM (SELECT s.*, pg_temp.decide(account, at) AS login FROM said s WHERE at = t.t0()) d WHERE login <> next_login $$, 'control: the comparison notices a change');
 
--- sums: the two ways to read accounts, and figures that are counted another way
-SELECT set_eq($$ SELECT organization_id, region, requires_mfa_from, bits, enrolled, usable_from, exempt_until, disabled_at, count(*) FROM wsmfa.account_sum GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 $$,
-	$$ SELECT organization_id, region, requires_mfa_from, bits, enrolled, usable_from, exempt_until, disabled_at, count(*) FROM wsmfa.account_fact GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 $$, 'account_sum and account_fact agree');
+-- sums: figures that are counted another way
 CREATE FUNCTION pg_temp.figures(at timestamptz, by text) RETURNS TABLE (name text, accounts bigint, in_scope bigint, enrolled bigint, compliant bigint, percent numeric, sms_only bigint, exempt bigint)
 LANGUAGE sql AS $$
 	SELECT CASE by WHEN 'region' THEN c.region ELSE c.organization END, sum(1), sum(i), sum(CASE WHEN c.enrolled THEN i ELSE 0 END), sum(CASE WHEN c.compliant THEN i ELSE 0 END),

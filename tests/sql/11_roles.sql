@@ -40,7 +40,6 @@ SELECT matches(pg_temp.sees(who, name), '42501', format('%s may not at all: %s',
 -- aggregates count only what is seen
 SELECT is(t.as_user(who, 'SELECT sum(accounts) FROM wsmfa.region_compliance'), n::text, who || ' counts: region_compliance') FROM (VALUES ('t_alpha', 3), ('t_both', 4), ('t_unmapped', 0), ('t_auditor', 8)) v (who, n);
 SELECT is(t.as_user(who, 'SELECT sum(accounts) FROM wsmfa.region_compliance_at(now())'), n::text, who || ' counts: region_compliance_at') FROM (VALUES ('t_alpha', 3), ('t_both', 4), ('t_unmapped', 0), ('t_auditor', 8)) v (who, n);
-SELECT is(t.as_user(who, 'SELECT count(*) FROM wsmfa.account_sum'), n::text, who || ' counts: account_sum') FROM (VALUES ('t_alpha', 3), ('t_both', 4), ('t_unmapped', 0), ('t_auditor', 8)) v (who, n);
 SELECT is(t.as_user(who, 'SELECT sum(enrolled) FROM wsmfa.method_usage'), n::text, who || ' counts: method_usage') FROM (VALUES ('t_alpha', 3), ('t_both', 3), ('t_unmapped', 0), ('t_auditor', 8)) v (who, n);
 SELECT is(t.as_user(who, 'SELECT count(*) FROM wsmfa.login_event'), n::text, who || ' counts: login_event') FROM (VALUES ('t_alpha', 3), ('t_both', 4), ('t_unmapped', 0), ('t_auditor', 9)) v (who, n);
 DELETE FROM wsmfa.organization_schedule;
