@@ -139,6 +139,10 @@ BEGIN
 		PERFORM set_config('lock_timeout', v_lock_timeout, true);
 	END IF;
 
+	IF p_events @> '[{"outcome": "failed_first_factor"}]' THEN
+		-- two servers' batches add to the same rows: one after the other, or they would make two rows, or wait for each other
+		PERFORM pg_advisory_xact_lock(hashtextextended('wsmfa.events_add', 0));
+	END IF;
 	WITH e AS (
 		SELECT coalesce(timestamptz 'epoch' + x.at * interval '1 microsecond', v_now) AS at, nullif(x.account_id, 0) AS account_id,
 			x.account, x.client, x.station, x.service, x.region, x.stage, x.decision, x.method, x.outcome, x.reason, x.count

@@ -119,6 +119,10 @@ sql "UPDATE wsmfa.challenge SET settled_at = NULL, push_state = 'approved', auth
 all "SELECT status FROM t.push_settle($push, nextval('t.n'), t.t0('2 s'))"
 is 'with one' 'right 1, superseded 199' "$results"
 
+# wrong passwords of two accounts, in either order
+all "SELECT wsmfa.events_add(jsonb_build_array(jsonb_build_object('at', 1717405200000000, 'account', x, 'client', 'c', 'outcome', 'failed_first_factor'), jsonb_build_object('at', 1717405200000000, 'account', y, 'client', 'c', 'outcome', 'failed_first_factor')))::text FROM (SELECT CASE nextval('t.n') % 2 WHEN 0 THEN 'mallory' ELSE 'trudy' END AS x) a, LATERAL (SELECT CASE x WHEN 'trudy' THEN 'mallory' ELSE 'trudy' END AS y) b"
+is 'wrong passwords add up to one event each' 'mallory 200, trudy 200' "SELECT string_agg(account || ' ' || count, ', ' ORDER BY account) FROM wsmfa.event WHERE outcome = 'failed_first_factor'"
+
 # everything at once: no deadlock, no error
 sql "UPDATE wsmfa.region SET announce_from = announce_from" # an audit row among it
 sql "INSERT INTO wsmfa.account_service SELECT id, 'community' FROM wsmfa.account" >/dev/null

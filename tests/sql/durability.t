@@ -13,8 +13,6 @@ sql 'ALTER SEQUENCE wsmfa.account_id_seq RESTART; ALTER SEQUENCE wsmfa.authentic
 # nobody else may write: the writer in the background would add its own
 for setting in "autovacuum = off" "wal_writer_delay = '10s'" "wal_writer_flush_after = '1GB'" "checkpoint_timeout = '1h'"; do sql "ALTER SYSTEM SET $setting"; done
 sql 'SELECT pg_reload_conf()' >/dev/null
-# ids from 1 on: accounts, their totp, and the questions below in order
-sql 'ALTER SEQUENCE wsmfa.account_id_seq RESTART; ALTER SEQUENCE wsmfa.authenticator_id_seq RESTART; ALTER SEQUENCE wsmfa.challenge_id_seq RESTART'
 sql "SELECT t.account('a' || i) FROM generate_series(1, $times) i; SELECT t.totp(id) FROM wsmfa.account; SELECT t.push(id) FROM wsmfa.account; GRANT USAGE ON SCHEMA t TO wsmfa_radius; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA t TO wsmfa_radius;
 	SELECT t.open(id, 'push', 'push ' || name, statement_timestamp(), waiter => 1, authenticator_id => (SELECT x.id FROM wsmfa.authenticator x WHERE x.account_id = a.id AND kind = 'push')) FROM wsmfa.account a ORDER BY id;
 	SELECT t.open(id, 'totp', 'take ' || name) FROM wsmfa.account ORDER BY id; SELECT t.taken(id, 'totp', 'settle ' || name) FROM wsmfa.account ORDER BY id; SELECT t.taken(id, 'totp', 'wrong ' || name) FROM wsmfa.account ORDER BY id" >/dev/null
