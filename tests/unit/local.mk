@@ -13,8 +13,11 @@ check_PROGRAMS += tests/unit/test_delay
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_store_conn
 check_PROGRAMS += tests/unit/test_store_contract
+check_PROGRAMS += tests/unit/test_store_mem
 check_PROGRAMS += tests/unit/test_store_pg
+check_PROGRAMS += tests/unit/test_store_phones
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
 check_PROGRAMS += tests/unit/test_engine
@@ -50,10 +53,26 @@ tests_unit_decide_SOURCES = tests/unit/decide.c tests/unit/decision_line.c tests
 if TESTS_ENABLED
 tests_unit_test_decision_SOURCES = tests/unit/test_decision.c tests/unit/decision_line.c tests/unit/decision_line.h
 endif
+if TESTS_ENABLED
+tests_unit_test_store_conn_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_conn_SOURCES = tests/unit/test_store_conn.c
+tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.c
+tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.h
+tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 # The same scenarios on PostgreSQL: tests/sql/store.t.
 tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c
+tests_unit_test_store_contract_SOURCES += tests/unit/store_scenario.h
 tests_unit_test_store_contract_SOURCES += tests/unit/store_world.c
-tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
-tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
+tests_unit_test_store_contract_SOURCES += tests/unit/store_world.h
+tests_unit_test_store_mem_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_mem_SOURCES = tests/unit/test_store_mem.c
+tests_unit_test_store_mem_SOURCES += tests/unit/store_scenario.h
+tests_unit_test_store_mem_SOURCES += tests/unit/store_world.c
+tests_unit_test_store_mem_SOURCES += tests/unit/store_world.h
+tests_unit_test_store_phones_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_phones_SOURCES = tests/unit/test_store_phones.c
+tests_unit_test_store_phones_SOURCES += tests/unit/store_scenario.h
+tests_unit_test_store_phones_SOURCES += tests/unit/store_world.c
+tests_unit_test_store_phones_SOURCES += tests/unit/store_world.h
+endif
