@@ -56,7 +56,8 @@ static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmf
 	pthread_mutex_unlock(&inst->delay_lock);
 	if (inst->delay_max == 0) return;
 	delay = wsmfa_delay(failures, inst->delay_max * WSMFA_SECOND);
-	if (delay <= 0) return;
+	/* The host's own reject_delay stands until ours is longer. */
+	if (delay <= main_config.reject_delay.tv_sec * WSMFA_SECOND) return;
 	fr_pair_delete_by_num(&request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY, 0, TAG_ANY);
 	fr_pair_delete_by_num(&request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0, TAG_ANY);
 	vp = radius_pair_create(request->reply, &request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0);
