@@ -7,11 +7,11 @@ sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
 script=$(mktemp)
 trap 'rm -f "$script"' EXIT
 sql "CREATE TABLE t.result (status text); CREATE SEQUENCE t.n; CREATE TABLE t.q (n bigint PRIMARY KEY, id bigint)" >/dev/null
-# all STATEMENT: two hundred times, fifty at once; its value is kept
+# all STATEMENT: two hundred times, twenty at once; its value is kept
 all() {
 	sql "TRUNCATE t.result; ALTER SEQUENCE t.n RESTART"
 	echo "INSERT INTO t.result $1;" >"$script"
-	pgbench -n -c 50 -j 4 -t 4 -f "$script" >"$script.out" 2>&1 || sed 's/^/# /' "$script.out"
+	pgbench -n -c 20 -j 4 -t 10 -f "$script" >"$script.out" 2>&1 || sed 's/^/# /' "$script.out"
 	rm -f "$script.out"
 }
 is() { # TEXT WANTED STATEMENT
@@ -141,7 +141,7 @@ SQL
 printf '%s\n' '\set a random(1, 50)' "SELECT wsmfa.account_unlock('many ' || :a);" 'SELECT count(*) FROM wsmfa.sweep();' 'SELECT count(*) FROM wsmfa.mfa_status;' >"$script.admin"
 sql "SELECT t.totp(id), t.totp(id), t.push(id) FROM wsmfa.account WHERE name ~ '^many'" >/dev/null
 before=$(grep -c 'ERROR:' "$WSMFA_CLUSTER/log")
-pgbench -n -c 40 -j 4 -T "${WSMFA_SQL_SECONDS:-5}" -f "$script@20" -f "$script.admin@1" >"$script.out" 2>&1
+pgbench -n -c 16 -j 4 -T "${WSMFA_SQL_SECONDS:-5}" -f "$script@20" -f "$script.admin@1" >"$script.out" 2>&1
 status=$?
 rm -f "$script.admin"
 is 'everything at once: no deadlock, no error' '0 0' "SELECT '$status ' || $(($(grep -c 'ERROR:' "$WSMFA_CLUSTER/log") - before))"
