@@ -144,47 +144,71 @@ enum ctl_exit ctl_region_list(struct ctl *c, struct ctl_args const *a)
 }
 
 #define REGION_ROW " RETURNING code, name, time_zone, announce_from, enforce_from"
-/* A time of the schedule: local to the zone where $6 says so. Casting a text to timestamp drops a zone, so each is cast as what it is. */
-#define IN_ZONE(_n, _zone)                                                                                      \
-	"CASE WHEN $6::boolean AND " _n " <> 'infinity' THEN " _n "::timestamp AT TIME ZONE " _zone " ELSE " _n \
-	"::timestamptz END"
+/*
+ * A time of the schedule: $1 the code, $2 and $3 the times, $4 whether they are local to the zone. Casting a text to timestamp would
+ * drop its zone, so each is cast as what it is.
+ */
+#define ZONED(_n, _zone)                                                                                        \
+	"CASE WHEN $4::boolean AND " _n "::text <> 'infinity' THEN " _n "::text::timestamp AT TIME ZONE " _zone \
+	" ELSE " _n "::text::timestamptz END"
+
+static char const region_insert[] =
+	"INSERT INTO wsmfa.region (code, name, time_zone, announce_from, enforce_from)"
+	" VALUES ($1, coalesce($5, $1), $6::text, " ZONED("$2", "$6") ", " ZONED("$3", "$6") ")" REGION_ROW;
+/* clang-format off */
+static char const region_update[] =
+	"UPDATE wsmfa.region SET name = coalesce($5, name), time_zone = coalesce($6, time_zone),"
+	" announce_from = coalesce(" ZONED("$2", "coalesce($6, time_zone)") ", announce_from),"
+	" enforce_from = coalesce(" ZONED("$3", "coalesce($6, time_zone)") ", enforce_from) WHERE code = $1" REGION_ROW;
+/* Without a date of its own the announcement stays, but for a schedule that would begin before it. */
+static char const region_proposed[] =
+	"SELECT w.account, w.organization, w.stage, w.next_login, w.proposed_stage, w.proposed_next_login FROM wsmfa.region r"
+	" CROSS JOIN LATERAL (SELECT " ZONED("$2", "r.time_zone") " AS announce, " ZONED("$3", "r.time_zone") " AS enforce) p"
+	" CROSS JOIN LATERAL wsmfa.what_if(r.code, coalesce(p.announce, least(r.announce_from, p.enforce)), p.enforce,"
+	" coalesce($5::timestamptz, statement_timestamp())) w"
+	" WHERE r.code = $1 AND w.next_login <> w.proposed_next_login ORDER BY w.organization, w.account";
+/* clang-format on */
+
+/* Reads the two times of a schedule. false after a complaint. */
+static bool schedule_read(struct ctl_args const *a, char *announce, char *enforce)
+{
+	return schedule_option(a, "--announce-from", announce) && schedule_option(a, "--enforce-from", enforce);
+}
 
 enum ctl_exit ctl_region_add(struct ctl *c, struct ctl_args const *a)
 {
 	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX];
 
-	if (!schedule_option(a, "--announce-from", announce) || !schedule_option(a, "--enforce-from", enforce))
+	if (!schedule_read(a, announce, enforce))
 		return CTL_USAGE;
-	return ctl_print_object(
-		c, ctl_query(c,
-			     "INSERT INTO wsmfa.region (code, name, time_zone, announce_from, enforce_from)"
-			     " VALUES ($1, coalesce($2, $1), $3::text, " IN_ZONE("$4::text", "$3") ", " IN_ZONE(
-				     "$5::text", "$3") ")" REGION_ROW,
-			     6, ctl_operand(a, 0), ctl_option(a, "--name"), ctl_option(a, "--time-zone"), announce,
-			     enforce, ctl_option(a, "--local") ? "t" : "f"));
+	return ctl_print_object(c, ctl_query(c, region_insert, 6, ctl_operand(a, 0), announce, enforce,
+					     ctl_option(a, "--local") ? "t" : "f", ctl_option(a, "--name"),
+					     ctl_option(a, "--time-zone")));
 }
 
 enum ctl_exit ctl_region_set(struct ctl *c, struct ctl_args const *a)
 {
 	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX];
 
-	if (!schedule_option(a, "--announce-from", announce) || !schedule_option(a, "--enforce-from", enforce))
+	if (!schedule_read(a, announce, enforce))
 		return CTL_USAGE;
-	return changed(
-		c,
-		ctl_query(
-			c,
-			"UPDATE wsmfa.region SET name = coalesce($2, name), time_zone = coalesce($3, time_zone),"
-			" announce_from = coalesce(" IN_ZONE(
-				"$4::text",
-				"coalesce($3, time_zone)") ", announce_from),"
-							   " enforce_from = coalesce(" IN_ZONE(
-								   "$5::text",
-								   "coalesce($3, time_zone)") ", enforce_from)"
-											      " WHERE code = $1" REGION_ROW,
-			6, ctl_operand(a, 0), ctl_option(a, "--name"), ctl_option(a, "--time-zone"),
-			null_if_empty(announce), null_if_empty(enforce), ctl_option(a, "--local") ? "t" : "f"),
-		"region", ctl_operand(a, 0));
+	return changed(c,
+		       ctl_query(c, region_update, 6, ctl_operand(a, 0), null_if_empty(announce),
+				 null_if_empty(enforce), ctl_option(a, "--local") ? "t" : "f", ctl_option(a, "--name"),
+				 ctl_option(a, "--time-zone")),
+		       "region", ctl_operand(a, 0));
+}
+
+enum ctl_exit ctl_region_what_if(struct ctl *c, struct ctl_args const *a)
+{
+	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX], at[CTL_WHEN_MAX];
+
+	if (!schedule_read(a, announce, enforce) || !ctl_option_when(a, "--at", at))
+		return CTL_USAGE;
+	if (!ctl_names_check(c, NULL, ctl_operand(a, 0)))
+		return CTL_FAILED;
+	return ctl_print_cursor(c, region_proposed, 5, ctl_operand(a, 0), null_if_empty(announce), enforce,
+				ctl_option(a, "--local") ? "t" : "f", null_if_empty(at));
 }
 
 enum ctl_exit ctl_service_list(struct ctl *c, struct ctl_args const *a)

@@ -12,8 +12,8 @@ typedef enum ctl_exit ctl_handler(struct ctl *c, struct ctl_args const *a);
 ctl_handler ctl_account_add, ctl_account_show, ctl_account_list, ctl_account_disable, ctl_account_enable,
 	ctl_account_unlock, ctl_account_exempt;
 /* admin.c */
-ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_add, ctl_region_set, ctl_service_list,
-	ctl_service_add, ctl_service_set;
+ctl_handler ctl_org_list, ctl_org_add, ctl_org_set, ctl_region_list, ctl_region_add, ctl_region_set, ctl_region_what_if,
+	ctl_service_list, ctl_service_add, ctl_service_set;
 /* change.c */
 ctl_handler ctl_account_set, ctl_account_erase, ctl_sweep;
 /* doctor.c */

@@ -81,6 +81,8 @@ struct ctl_command const ctl_commands[] = {
 	  "adds a region; times may be never; with --local they are dates in the region's zone", ctl_region_add },
 	{ "region set", "CODE [--name NAME] [--time-zone ZONE] [--announce-from TIME] [--enforce-from TIME] [--local]",
 	  "changes a region or its schedule", ctl_region_set },
+	{ "region what-if", "CODE --enforce-from TIME [--announce-from TIME] [--at TIME] [--local]",
+	  "lists the accounts whose next login a schedule would change, and changes nothing", ctl_region_what_if },
 	{ "service list", "", "lists services", ctl_service_list },
 	{ "service add", "CODE [--name NAME] [--requires-mfa-from TIME]",
 	  "adds a service; without a time it does not require MFA", ctl_service_add },
@@ -134,8 +136,8 @@ void ctl_note(char const *format, ...)
 
 static void usage_print(struct ctl_command const *command)
 {
-	printf("usage: wsmfactl %s %s\n\n%c%s.\n", command->name, command->usage, command->help[0] - 'a' + 'A',
-	       command->help + 1);
+	printf("usage: wsmfactl %s%s%s\n\n%c%s.\n", command->name, command->usage[0] ? " " : "", command->usage,
+	       command->help[0] - 'a' + 'A', command->help + 1);
 }
 
 /* The commands whose name begins with a family's word; "" for all. */

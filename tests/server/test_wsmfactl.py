@@ -336,6 +336,20 @@ def test_lists_and_schedules(place, js, ctl, name):
     assert js("org", "set", name, "--no-schedule")["enforce_from"] is None
 
 
+def test_what_if_tells_and_changes_nothing(place, js, ctl, name):
+    code = name.upper()
+    js("region", "add", code, "--time-zone", "Asia/Tokyo", "--announce-from", "2020-01-01", "--enforce-from", "2999-01-01", "--local")
+    ready, late = (place.person(region=code, totp=totp) for totp in (True, False))
+    assert js("region", "what-if", code, "--enforce-from", "2998-01-01T00:00Z") == []
+    row, = js("region", "what-if", code, "--enforce-from", "2021-01-01", "--local")
+    assert (row["account"], row["stage"], row["next_login"], row["proposed_stage"], row["proposed_next_login"]) == \
+        (late.name, "announce", "accept_with_banner", "enforce", "enroll")
+    row, = js("region", "what-if", code, "--enforce-from", "never", "--at", "2999-06-01T00:00Z")
+    assert (row["next_login"], row["proposed_next_login"]) == ("enroll", "accept_with_banner")
+    assert js("account", "show", late.name)["next_login"] == "accept_with_banner" and ready
+    assert "no region" in ctl("region", "what-if", "NOWHERE", "--enforce-from", "never", code=1).stderr
+
+
 @pytest.mark.parametrize("words, said", [
     ([], "command is missing"), (["nonsense"], "no command nonsense"), (["account"], "account what"),
     (["account", "nonsense"], "no command account nonsense"), (["--nonsense"], "no option --nonsense"),
