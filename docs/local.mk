@@ -25,12 +25,14 @@ nobase_dist_doc_DATA += SECURITY.md
 
 dist_man_MANS =
 dist_man_MANS += docs/man/rlm_wsmfa.5
+dist_man_MANS += docs/man/wsmfactl.8
 
 dist_check_SCRIPTS += tests/docs/clients
 dist_check_SCRIPTS += tests/docs/commands
 dist_check_SCRIPTS += tests/docs/design
 dist_check_SCRIPTS += tests/docs/links
 dist_check_SCRIPTS += tests/docs/log_lines
+dist_check_SCRIPTS += tests/docs/manual
 dist_check_SCRIPTS += tests/docs/providers
 dist_check_SCRIPTS += tests/docs/settings
 dist_check_SCRIPTS += tests/docs/texts

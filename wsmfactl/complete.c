@@ -2,21 +2,15 @@
  * Apart from main.c, which needs none of it to run a command. */
 #include "complete.h"
 #include "ctl.h"
+#include "wsmfactl/completion.h"
 
 #include <stdio.h>
 #include <string.h>
 
 void ctl_complete_script(void)
 {
-	fputs("# bash completion of wsmfactl; it asks the program itself.\n"
-	      "_wsmfactl() {\n"
-	      "\tlocal words\n"
-	      "\twords=$(wsmfactl --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null) || return\n"
-	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-	      "\t[ \"${COMPREPLY[*]}\" ] || COMPREPLY=($(compgen -f -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-	      "}\n"
-	      "complete -F _wsmfactl wsmfactl\n",
-	      stdout);
+	for (char const *const *line = ctl_completion; *line; line++)
+		fputs(*line, stdout);
 }
 
 static void choices_print(char const *choices)

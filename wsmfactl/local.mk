@@ -41,10 +41,14 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/sms.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/status.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/totp.c
 
-# The page's template as lines of C: the command needs no file beside it.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = wsmfactl/completion/wsmfactl
+
+# Texts as lines of C: the command needs no file beside it.
+CLEANFILES += wsmfactl/report_page.h wsmfactl/completion.h
 wsmfactl/wsmfactl-report.$(OBJEXT): wsmfactl/report_page.h
-CLEANFILES += wsmfactl/report_page.h
-wsmfactl/report_page.h: wsmfactl/report.html
-	$(AM_V_GEN)$(MKDIR_P) wsmfactl && { echo '/* Made from report.html. */'; \
-		echo 'static char const *const ctl_report_page[] = {'; \
-		sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n",/' $(srcdir)/wsmfactl/report.html; echo 'NULL };'; } >$@.tmp && mv $@.tmp $@
+wsmfactl/wsmfactl-complete.$(OBJEXT): wsmfactl/completion.h
+wsmfactl/report_page.h: wsmfactl/report.html wsmfactl/lines
+	$(AM_V_GEN)$(MKDIR_P) wsmfactl && $(SHELL) $(srcdir)/wsmfactl/lines ctl_report_page $(srcdir)/wsmfactl/report.html >$@
+wsmfactl/completion.h: wsmfactl/completion/wsmfactl wsmfactl/lines
+	$(AM_V_GEN)$(MKDIR_P) wsmfactl && $(SHELL) $(srcdir)/wsmfactl/lines ctl_completion $(srcdir)/wsmfactl/completion/wsmfactl >$@
