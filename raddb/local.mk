@@ -7,4 +7,5 @@ raddb_files += raddb/mods-config/wsmfa/proxy-wsmfa.conf
 raddb_files += raddb/mods-config/wsmfa/texts-en.conf
 raddb_files += raddb/mods-config/wsmfa/texts-fi.conf
 raddb_files += raddb/sites-available/wsmfa
+raddb_files += raddb/sites-available/wsmfa-tunnel
 nobase_dist_pkgdata_DATA += $(raddb_files)

@@ -1,0 +1,113 @@
+"""EAP as an access point sends it: the tunnel proves the inner identity, the outer request waits for the phone."""
+import re
+import subprocess
+import threading
+
+import pytest
+
+from place import SECRET, wait_for
+
+COMMENTED = re.compile(r"^#(\t+(?:update control \{|&Allow-Session-Resumption|eap\b|ok = return|Auth-Type eap|if \(ok\)|wsmfa$|\})"
+                       r".*)$", re.M)
+NETWORK = """network={{
+	key_mgmt=WPA-EAP
+	eap={method}
+	anonymous_identity="anonymous"
+	identity="{name}"
+	password="{password}"
+	phase2="{phase2}"
+}}
+"""
+METHODS = {"TTLS-PAP": ("TTLS", "auth=PAP"), "PEAP-MSCHAPv2": ("PEAP", "auth=MSCHAPV2"),
+           "TTLS-MSCHAPv2": ("TTLS", "auth=MSCHAPV2")}
+
+
+def with_eap(site):
+    """The lines of eap, taken into use as the site's remarks say."""
+    out = COMMENTED.sub(r"\1", site)
+    assert len(re.findall(r"^\t+(?:Auth-Type )?eap\b", out, re.M)) == 4
+    return out
+
+
+@pytest.fixture(scope="module")
+def access_point(place):
+    import place as places
+    eap = (places.world.SYSTEM_RADDB / "mods-available/eap").read_text().replace('"inner-tunnel"', '"wsmfa-tunnel"')
+    tunnel = (places.TOP / "raddb/sites-available/wsmfa-tunnel").read_text()
+    server = place.server(edit=with_eap, modules=("eap",), settings={"push_timeout": 10}, clients={
+        "127.0.0.1": {}}, files={"mods-available/eap": eap, "sites-enabled/wsmfa-tunnel": tunnel})
+    server.radiusd.start()
+    yield server
+    server.stop()
+
+
+def eapol(server, folder, method, name, password):
+    kind, phase2 = METHODS.get(method, (method, ""))
+    conf = folder / "eapol.conf"
+    conf.write_text(NETWORK.format(method=kind, name=name, password=password, phase2=phase2))
+    done = subprocess.run(["eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", str(server.port), "-s", SECRET, "-r", "0",
+                           "-t", "25", "-M", "02:00:00:00:00:01"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout.rstrip().endswith("SUCCESS"), done.stdout
+
+
+def answering(place, person, approve):
+    """Somebody at the phone."""
+    def run():
+        push = wait_for(lambda: place.sql("select id from wsmfa.challenge where account_id = %s and push_state = 'pending'",
+                                          person.id), "the phone rings")
+        place.sql("select wsmfa.answer_push(%s, %s)", push[0][0], approve)
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_approved(place, access_point, tmp_path, method):
+    person = place.person(push=True)
+    phone = answering(place, person, True)
+    ok, said = eapol(access_point, tmp_path, method, person.name, person.password)
+    phone.join()
+    assert ok, said[-3000:]
+    assert "MPPE keys OK: 1" in said or "mismatch: 0" in said
+    assert place.event(person.name, "accepted", "approved")["account"] == person.name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_denied(place, access_point, tmp_path, method):
+    person = place.person(push=True)
+    phone = answering(place, person, False)
+    ok, said = eapol(access_point, tmp_path, method, person.name, person.password)
+    phone.join()
+    assert not ok
+    assert "EAP-Failure" in said or "decapsulated EAP packet (code=4" in said, said[-3000:]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_wrong_password(place, access_point, tmp_path, method):
+    person = place.person(push=True)
+    ok, _ = eapol(access_point, tmp_path, method, person.name, "wrong")
+    assert not ok
+    assert place.sql("select 1 from wsmfa.challenge where account_id = %s", person.id) == []
+
+
+def test_who_must_type_a_code_can_not(place, access_point, tmp_path):
+    person = place.person(totp=True)
+    assert not eapol(access_point, tmp_path, "TTLS-PAP", person.name, person.password)[0]
+    place.event(person.name, "denied", "no_usable_method")
+
+
+def test_not_in_scope(place, access_point, tmp_path):
+    person = place.person(organization=place.observed())
+    assert eapol(access_point, tmp_path, "TTLS-PAP", person.name, person.password)[0]
+
+
+def test_nobody_answers(place, access_point, tmp_path):
+    person = place.person(push=True)
+    assert not eapol(access_point, tmp_path, "TTLS-PAP", person.name, person.password)[0]
+
+
+@pytest.mark.parametrize("method", ["MD5", "MSCHAPV2", "GTC"])
+def test_a_method_without_a_tunnel(place, access_point, tmp_path, method):
+    """It proves nobody to us: the outer name is anybody's choice."""
+    person = place.person(organization=place.observed())
+    assert not eapol(access_point, tmp_path, method, person.name, person.password)[0]
