@@ -222,10 +222,10 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 
 /* ---- authenticate ---- */
 
-/** EAP has succeeded outside: the account is the inner identity, which the tunnel has left in control:WSMFA-Account. */
+/** EAP has succeeded outside: the account is the inner identity, which the tunnel has left in session-state:WSMFA-Account. */
 static struct wsmfa_visit *authenticate_eap(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_reply *reply, bool *loaded)
 {
-	VALUE_PAIR const *account = fr_pair_find_by_da(request->config, inst->dict.account, TAG_ANY);
+	VALUE_PAIR const *account = fr_pair_find_by_da(request->state, inst->dict.account, TAG_ANY);
 	struct wsmfa_visit *v;
 
 	*loaded = false;

@@ -6,30 +6,50 @@
 
 #include "core/codec.h"
 
-/** Takes off a challenge what belongs to a session (RFC 2865 section 4.4). */
-static void strip_challenge(REQUEST *request)
+#define EAP_FAILURE 4 //!< RFC 3748 section 4.2.
+
+/** What a question may carry (RFC 2865 section 4.4): nothing of a session. */
+static bool belongs_to_challenge(VALUE_PAIR const *vp)
+{
+	if (vp->da->vendor != 0) return false;
+	switch (vp->da->attr) {
+	case PW_REPLY_MESSAGE:
+	case PW_STATE:
+	case PW_PROMPT:
+	case PW_SESSION_TIMEOUT:
+	case PW_PROXY_STATE: return true;
+	default: return false;
+	}
+}
+
+/** What a reject may carry: no keys, no policy, and no EAP-Success that came before it. */
+static bool belongs_to_reject(VALUE_PAIR const *vp)
+{
+	if (vp->da->vendor == VENDORPEC_MICROSOFT) return vp->da->attr == PW_MSCHAP_ERROR;
+	if (vp->da->vendor != 0) return false;
+	switch (vp->da->attr) {
+	case PW_REPLY_MESSAGE:
+	case PW_PROXY_STATE:
+	case PW_ERROR_CAUSE:
+	case PW_FREERADIUS_RESPONSE_DELAY:
+	case PW_FREERADIUS_RESPONSE_DELAY_USEC: return true;
+	case PW_EAP_MESSAGE: return vp->vp_length > 0 && vp->vp_octets[0] == EAP_FAILURE;
+	default: return false;
+	}
+}
+
+/** Takes off what does not belong, and every Reply-Message but the first. */
+static void strip_reply(REQUEST *request, bool (*belongs)(VALUE_PAIR const *vp))
 {
 	vp_cursor_t cursor;
 	bool told = false;
 	VALUE_PAIR *vp = fr_cursor_init(&cursor, &request->reply->vps);
 
 	while (vp) {
-		bool keep = false;
+		bool const text = vp->da->vendor == 0 && vp->da->attr == PW_REPLY_MESSAGE;
 
-		if (vp->da->vendor == 0) {
-			switch (vp->da->attr) {
-			case PW_REPLY_MESSAGE:
-				keep = !told;
-				told = true;
-				break;
-			case PW_STATE:
-			case PW_PROMPT:
-			case PW_SESSION_TIMEOUT:
-			case PW_PROXY_STATE: keep = true; break;
-			default: break;
-			}
-		}
-		if (keep) {
+		if (belongs(vp) && !(text && told)) {
+			told = told || text;
 			vp = fr_cursor_next(&cursor);
 			continue;
 		}
@@ -37,6 +57,19 @@ static void strip_challenge(REQUEST *request)
 		talloc_free(vp);
 		vp = fr_cursor_current(&cursor);
 	}
+}
+
+/** An EAP peer waits for a Failure, and rlm_eap has none to give once it has sent its Success (RFC 3579 section 2.6.3). */
+static void fail_eap(REQUEST *request)
+{
+	VALUE_PAIR const *response = fr_pair_find_by_num(request->packet->vps, PW_EAP_MESSAGE, 0, TAG_ANY);
+	uint8_t failure[4] = { EAP_FAILURE, 0, 0, sizeof(failure) };
+	VALUE_PAIR *vp;
+
+	if (!response || response->vp_length < 2 || fr_pair_find_by_num(request->reply->vps, PW_EAP_MESSAGE, 0, TAG_ANY)) return;
+	failure[1] = response->vp_octets[1]; /* RFC 3748 section 4.2: the identifier of the Response */
+	vp = radius_pair_create(request->reply, &request->reply->vps, PW_EAP_MESSAGE, 0);
+	if (vp) fr_pair_value_memcpy(vp, failure, sizeof(failure));
 }
 
 /** A wrong password: the event, and a delay that grows with each one, without holding a thread. */
@@ -75,22 +108,28 @@ static rlm_rcode_t refuse_bypass(rlm_wsmfa_t *inst, REQUEST *request, struct wsm
 	      auth_type ? dict_valnamebyattr(PW_AUTH_TYPE, 0, (int)auth_type->vp_integer) : "none");
 	if (v && !v->ended) wsmfa_visit_event(&inst->service, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_BYPASS, WSMFA_KIND_NONE);
 	fr_pair_list_free(&request->reply->vps);
+	fail_eap(request);
 	wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
 	return RLM_MODULE_REJECT;
 }
 
-/** The inner tunnel has proven somebody: the outer request is told whom. */
+/**
+ * The inner tunnel has proven somebody: the outer request is told whom. In session-state, since with some methods (PEAP,
+ * TTLS-MSCHAPv2) the outer one succeeds only a packet later.
+ */
 static rlm_rcode_t inner_post_auth(rlm_wsmfa_t *inst, REQUEST *request)
 {
 	VALUE_PAIR const *inner = fr_pair_find_by_da(request->config, inst->dict.account, TAG_ANY);
+	REQUEST *outer = request->parent;
 	VALUE_PAIR *vp;
 
-	if (!inner || request->reply->code == PW_CODE_ACCESS_REJECT) return RLM_MODULE_NOOP;
-	fr_pair_delete_by_num(&request->parent->config, inst->dict.account->attr, inst->dict.account->vendor, TAG_ANY);
-	vp = fr_pair_afrom_da(request->parent, inst->dict.account);
+	if (request->reply->code != PW_CODE_ACCESS_ACCEPT) return RLM_MODULE_NOOP;
+	fr_pair_delete_by_num(&outer->state, inst->dict.account->attr, inst->dict.account->vendor, TAG_ANY);
+	if (!inner) return RLM_MODULE_NOOP;
+	vp = fr_pair_afrom_da(outer->state_ctx, inst->dict.account);
 	if (!vp) return RLM_MODULE_FAIL;
 	fr_pair_value_strcpy(vp, inner->vp_strvalue);
-	fr_pair_add(&request->parent->config, vp);
+	fr_pair_add(&outer->state, vp);
 	return RLM_MODULE_OK;
 }
 
@@ -114,9 +153,11 @@ rlm_rcode_t wsmfa_mod_post_auth(void *instance, REQUEST *request)
 		}
 		break;
 	case PW_CODE_ACCESS_CHALLENGE:
-		if (wsmfa_request_marked(inst, request, WSMFA_MARK_CHALLENGE)) strip_challenge(request);
+		if (wsmfa_request_marked(inst, request, WSMFA_MARK_CHALLENGE)) strip_reply(request, belongs_to_challenge);
 		break;
 	case PW_CODE_ACCESS_REJECT:
+		strip_reply(request, belongs_to_reject);
+		fail_eap(request);
 		if (v && !v->ended && !v->answering && !v->login.account) first_factor_failed(inst, request, v);
 		break;
 	default: return RLM_MODULE_NOOP; /* nothing is sent */
