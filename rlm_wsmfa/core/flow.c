@@ -24,9 +24,9 @@ static wsmfa_cell_t *const table[WSMFA_ASKS][WSMFA_ANSWER_CLASSES] = {
 	[WSMFA_ASK_METHOD]        = ROW(C(again),  C(again),  C(list),   C(switch), C(switch), C(totp_here), C(again)),
 	[WSMFA_ASK_BANNER]        = ROW(C(banner), C(skip),   C(banner), C(banner), C(banner), C(banner),    C(banner)),
 	[WSMFA_ASK_ENROLL_TICKET] = ROW(E(wrong),  E(again),  E(again),  E(again),  E(wrong),  E(wrong),     E(ticket)),
-	[WSMFA_ASK_ENROLL_METHOD] = ROW(E(again),  E(again),  E(again),  E(choose), E(choose), E(again),     E(again)),
-	[WSMFA_ASK_ENROLL_TOTP]   = ROW(E(wrong),  E(again),  E(again),  E(choose), E(wrong),  E(totp),      E(wrong)),
-	[WSMFA_ASK_ENROLL_SMS]    = ROW(E(wrong),  E(again),  E(again),  E(choose), E(wrong),  E(sms),       E(wrong)),
+	[WSMFA_ASK_ENROLL_METHOD] = ROW(E(again),  E(again),  E(list),   E(choose), E(choose), E(again),     E(again)),
+	[WSMFA_ASK_ENROLL_TOTP]   = ROW(E(wrong),  E(again),  E(list),   E(choose), E(choose), E(totp),      E(wrong)),
+	[WSMFA_ASK_ENROLL_SMS]    = ROW(E(wrong),  E(again),  E(list),   E(choose), E(choose), E(sms),       E(wrong)),
 /* clang-format on */
 #undef ROW
 #undef E

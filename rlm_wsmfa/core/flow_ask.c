@@ -412,7 +412,8 @@ bool wsmfa_ask_enroll_kind(struct wsmfa_login const *login, enum wsmfa_kind kind
 void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan const *plan, struct wsmfa_text_room *room,
 			  struct wsmfa_text_args *out)
 {
-	bool const enroll = plan->ask.kind == WSMFA_ASK_ENROLL_METHOD;
+	bool const enroll = plan->ask.kind == WSMFA_ASK_ENROLL_METHOD || plan->ask.kind == WSMFA_ASK_ENROLL_TOTP ||
+			    plan->ask.kind == WSMFA_ASK_ENROLL_SMS;
 	struct wsmfa_account const *account = login->account;
 	wsmfa_time_t const left = plan->until == WSMFA_TIME_NONE ? 0 : plan->until - login->at;
 

@@ -206,16 +206,19 @@ void wsmfa_cell_totp(struct wsmfa_login const *login, struct wsmfa_question cons
 	wsmfa_ask_same(login, question, WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
 
-/** At a question where nothing was typed yet: a code is welcome if one can be had. */
+/** At a question where nothing was typed yet: a code is welcome if one can be had, and is what is asked for from then on. */
 void wsmfa_cell_totp_here(struct wsmfa_login const *login, struct wsmfa_question const *question,
 			  struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
-	if (login->usable & KIND_BIT(WSMFA_KIND_TOTP)) {
-		wsmfa_cell_totp(login, question, answer, out);
-	} else {
+	if (!(login->usable & KIND_BIT(WSMFA_KIND_TOTP))) {
 		wsmfa_cell_again(login, question, answer, out);
 		if (out->asks && question->kind != WSMFA_ASK_METHOD)
 			out->note = WSMFA_TEXT_NOTE_METHODS;
+		return;
+	}
+	wsmfa_cell_totp(login, question, answer, out);
+	if (out->asks) {
+		out->asks = wsmfa_ask_second_factor(login, WSMFA_KIND_TOTP, question->attempt + 1, &out->ask);
 	}
 }
 

@@ -21,6 +21,19 @@ void wsmfa_enroll_again(struct wsmfa_login const *login, struct wsmfa_question c
 	}
 }
 
+/** What can be typed, and the same question: costs no attempt. */
+void wsmfa_enroll_list(struct wsmfa_login const *login, struct wsmfa_question const *question,
+		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+{
+	bool const choice = (login->enrollable & (login->enrollable - 1)) != 0;
+
+	(void)answer;
+	wsmfa_ask_again(login, question, question->attempt, &out->ask);
+	wsmfa_plan_aside(out, WSMFA_REASON_ENROLLING);
+	if (choice && question->kind != WSMFA_ASK_ENROLL_METHOD)
+		out->note = WSMFA_TEXT_NOTE_METHODS;
+}
+
 /** A wrong proof or ticket counts on the account: it has no authenticator yet. */
 void wsmfa_enroll_wrong(struct wsmfa_login const *login, struct wsmfa_question const *question,
 			struct wsmfa_answer const *answer, struct wsmfa_plan *out)

@@ -84,6 +84,7 @@ wsmfa_cell_t wsmfa_cell_skip;
 wsmfa_cell_t wsmfa_cell_banner;
 
 wsmfa_cell_t wsmfa_enroll_again;
+wsmfa_cell_t wsmfa_enroll_list;
 wsmfa_cell_t wsmfa_enroll_ticket;
 wsmfa_cell_t wsmfa_enroll_choose;
 wsmfa_cell_t wsmfa_enroll_totp;

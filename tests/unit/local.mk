@@ -10,6 +10,8 @@ check_PROGRAMS += tests/unit/test_ctl_csv
 check_PROGRAMS += tests/unit/test_ctl_pure
 check_PROGRAMS += tests/unit/test_decision
 check_PROGRAMS += tests/unit/test_delay
+check_PROGRAMS += tests/unit/test_flow_choice
+check_PROGRAMS += tests/unit/test_flow_table
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
 check_PROGRAMS += tests/unit/test_seal
@@ -76,3 +78,10 @@ tests_unit_test_store_phones_SOURCES += tests/unit/store_scenario.h
 tests_unit_test_store_phones_SOURCES += tests/unit/store_world.c
 tests_unit_test_store_phones_SOURCES += tests/unit/store_world.h
 endif
+tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
+tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
+# The login without a server: LOGIN_WORLD is what its tests stand in.
+LOGIN_WORLD = tests/unit/login_people.c tests/unit/login_world.c tests/unit/login_world.h
+tests_unit_test_flow_table_SOURCES = tests/unit/test_flow_table.c $(LOGIN_WORLD)
+tests_unit_test_flow_choice_SOURCES = tests/unit/test_flow_choice.c $(LOGIN_WORLD)
