@@ -65,7 +65,8 @@ struct wsmfa_login {
 	struct wsmfa_mac_keys const *macs;
 	struct wsmfa_random const *random;
 	wsmfa_time_t at;
-	bool typed; //!< the first factor was a typed password (PAP): a dialogue can follow
+	bool typed;  //!< the first factor was a typed password (PAP): a dialogue can follow
+	bool repeat; //!< this answer came before: what became of it is for the store to say
 	/* made by wsmfa_login_prepare */
 	struct wsmfa_reach reach;
 	struct wsmfa_ruling ruling;
@@ -165,20 +166,27 @@ void wsmfa_flow_answer(struct wsmfa_login const *login, struct wsmfa_question co
 /** What the store said to the judgement of *plan: turns it into ADMIT, ASK or REFUSE. ASK: `ask` is open already. */
 void wsmfa_flow_judged(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan);
 
+/** Why a method did not work. */
+enum wsmfa_trouble {
+	WSMFA_TROUBLE_PROVIDER = 0, //!< its provider is down or refused
+	WSMFA_TROUBLE_NO_ANSWER,    //!< nobody answered the push
+	WSMFA_TROUBLE_SMS_LIMIT,
+	WSMFA_TROUBLE_PUSH_LIMIT,
+};
+
 /**
- * What can be asked instead of a method that did not work: nothing that must be sent unasked is.
- * @param failed its kind; it is not offered again.
- * @param note what to say of it. The refusal's text is `refusal` when nothing else is left.
+ * What can be asked instead of a method that did not work: nothing that must be sent is asked for unasked.
+ * @param failed its kind: it is the user's choice to try it again, not ours. Without another way *out refuses.
  */
-void wsmfa_flow_detour(struct wsmfa_login const *login, enum wsmfa_kind failed, int32_t attempt, enum wsmfa_text note,
-		       enum wsmfa_text refusal, enum wsmfa_outcome outcome, enum wsmfa_reason reason,
+void wsmfa_flow_detour(struct wsmfa_login const *login, enum wsmfa_kind failed, enum wsmfa_trouble why, int32_t attempt,
 		       struct wsmfa_plan *out);
 
 /**
  * How a push ended, as its row says: RIGHT admits, DENIED refuses, EXPIRED and FAILED go on to *next or refuse.
+ * @param why  what EXPIRED means here
  * @param next what was given to the store as successor, or NULL
  */
-void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled const *settled,
+void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled const *settled, enum wsmfa_trouble why,
 			   struct wsmfa_plan const *next, struct wsmfa_plan *out);
 
 /** A refusal by a ruling of DENY; its text is shown only to those whose first factor was right. */

@@ -21,6 +21,7 @@ void wsmfa_plan_refuse(struct wsmfa_plan *out, enum wsmfa_outcome outcome, enum 
 	out->outcome = outcome;
 	out->reason = reason;
 	out->note = text;
+	out->note2 = WSMFA_TEXT_NONE;
 	out->asks = false;
 }
 
@@ -151,50 +152,100 @@ static void judged_wrong(struct wsmfa_login const *login, struct wsmfa_settled c
 	plan->move = WSMFA_MOVE_REFUSE;
 }
 
+/** What was to be asked next could not be opened: a limit was met, or another login's push is pending. False: neither. */
+static bool judged_limit(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
+{
+	int32_t const attempt = plan->ask.attempt;
+
+	switch (settled->next_status) {
+	case WSMFA_OPEN_SMS_LIMIT:
+		wsmfa_flow_detour(login, WSMFA_KIND_SMS, WSMFA_TROUBLE_SMS_LIMIT, attempt, plan);
+		return true;
+	case WSMFA_OPEN_PUSH_LIMIT:
+		wsmfa_flow_detour(login, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PUSH_LIMIT, attempt, plan);
+		return true;
+	case WSMFA_OPEN_BUSY:
+		wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_BUSY, WSMFA_TEXT_REFUSE_BUSY);
+		return true;
+	default: return false;
+	}
+}
+
 static void judged_aside(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
 	if (plan->admits_aside) {
 		wsmfa_plan_admit(login, plan);
 		if (plan->move == WSMFA_MOVE_ADMIT)
 			plan->note = WSMFA_TEXT_NONE; /* it was just read */
-		return;
-	}
-	if (plan->asks && settled->next_id) {
-		asked(plan);
-		return;
-	}
-	if (plan->asks && settled->next_status == WSMFA_OPEN_SMS_LIMIT) {
-		wsmfa_flow_detour(login, WSMFA_KIND_SMS, plan->ask.attempt, WSMFA_TEXT_NOTE_SMS_LIMIT,
-				  WSMFA_TEXT_REFUSE_SMS_LIMIT, WSMFA_OUTCOME_DENIED, WSMFA_REASON_SMS_LIMIT, plan);
-	} else if (plan->asks && settled->next_status == WSMFA_OPEN_PUSH_LIMIT) {
-		wsmfa_flow_detour(login, WSMFA_KIND_PUSH, plan->ask.attempt, WSMFA_TEXT_NOTE_PUSH_LIMIT,
-				  WSMFA_TEXT_REFUSE_PUSH_LIMIT, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PUSH_LIMIT, plan);
-	} else if (plan->asks && settled->next_status == WSMFA_OPEN_BUSY) {
-		wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_BUSY, WSMFA_TEXT_REFUSE_BUSY);
-	} else if (plan->asks) {
-		wsmfa_plan_error(plan);
-	} else {
+	} else if (!plan->asks) {
 		plan->move = WSMFA_MOVE_REFUSE;
+	} else if (settled->next_id) {
+		asked(plan);
+	} else if (!judged_limit(login, settled, plan)) {
+		wsmfa_plan_error(plan);
+	}
+}
+
+/* ---- an answer that was settled before ---- */
+
+/** What is said again of an end that was recorded as this reason; WSMFA_TEXT_NONE where the plan knows better. */
+static enum wsmfa_text const said_of[WSMFA_REASONS] = {
+	[WSMFA_REASON_DISABLED] = WSMFA_TEXT_REFUSE_DISABLED,
+	[WSMFA_REASON_LOCKED] = WSMFA_TEXT_REFUSE_LOCKED,
+	[WSMFA_REASON_NO_USABLE_METHOD] = WSMFA_TEXT_REFUSE_NO_METHOD,
+	[WSMFA_REASON_REPLAYED_CODE] = WSMFA_TEXT_REFUSE_REPLAYED,
+	[WSMFA_REASON_TOO_MANY_ATTEMPTS] = WSMFA_TEXT_REFUSE_ATTEMPTS,
+	[WSMFA_REASON_SUSPICIOUS] = WSMFA_TEXT_REFUSE_DENIED,
+	[WSMFA_REASON_TIMEOUT] = WSMFA_TEXT_REFUSE_EXPIRED,
+	[WSMFA_REASON_PROVIDER_DOWN] = WSMFA_TEXT_REFUSE_PROVIDER_DOWN,
+	[WSMFA_REASON_ENROLLED_ELSEWHERE] = WSMFA_TEXT_REFUSE_ELSEWHERE,
+};
+
+/** It was let in: only the proof of a second factor, or a banner that the ruling of now would let pass too, does so again. */
+static void repeat_accepted(struct wsmfa_login const *login, struct wsmfa_settled const *settled,
+			    struct wsmfa_plan *plan)
+{
+	enum wsmfa_kind const method = wsmfa_ask_kind(plan->judgement.kind);
+
+	if (plan->admits_aside) {
+		judged_aside(login, settled, plan);
+	} else if (method != WSMFA_KIND_NONE) {
+		prove(method, settled->reason, plan);
+	} else {
+		wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_SPENT_STATE, WSMFA_TEXT_REFUSE_EXPIRED);
 	}
 }
 
 /** The same answer was judged before, perhaps by another server: the same end, decided again. */
 static void judged_repeat(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
+	enum wsmfa_text said = said_of[settled->reason];
+
 	if (settled->outcome == WSMFA_OUTCOME_ACCEPTED) {
-		if (plan->admits_aside) {
-			judged_aside(login, settled, plan);
-		} else {
-			prove(plan->method, settled->reason, plan);
-		}
-	} else if (settled->next_id && plan->asks) {
+		repeat_accepted(login, settled, plan);
+		return;
+	}
+	if (plan->judgement.kind == WSMFA_ASK_ENROLL_TICKET && plan->judgement.verdict == WSMFA_VERDICT_WRONG &&
+	    settled->reason == WSMFA_REASON_ENROLLING) {
+		/* it was right then, and is used up now: the dialogue has gone on */
+		plan->asks = wsmfa_ask_enroll(login, true, 1, &plan->ask);
+		plan->note = WSMFA_TEXT_NONE;
+	}
+	if (plan->asks && settled->next_id) {
 		plan->outcome = settled->outcome;
 		plan->reason = settled->reason;
 		asked(plan);
-	} else {
-		wsmfa_plan_refuse(plan, settled->outcome, settled->reason, WSMFA_TEXT_REFUSE_WRONG_CODE);
+		return;
 	}
+	if (plan->asks && judged_limit(login, settled, plan))
+		return;
+	if (said == WSMFA_TEXT_NONE)
+		said = plan->asks ? WSMFA_TEXT_REFUSE_WRONG_CODE : plan->note;
+	wsmfa_plan_refuse(plan, settled->outcome == WSMFA_OUTCOME_CHALLENGED ? WSMFA_OUTCOME_DENIED : settled->outcome,
+			  settled->reason, said);
 }
+
+/* ---- the rest ---- */
 
 static void judged_right(struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
@@ -250,6 +301,12 @@ void wsmfa_flow_judged(struct wsmfa_login const *login, struct wsmfa_settled con
 				  WSMFA_TEXT_REFUSE_ELSEWHERE);
 		return;
 	case WSMFA_SETTLE_GONE:
+		if (settled->reason == WSMFA_REASON_DISABLED) {
+			wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_DISABLED,
+					  WSMFA_TEXT_REFUSE_DISABLED);
+			return;
+		}
+		/* fall through */
 	case WSMFA_SETTLE_EXHAUSTED:
 		wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
 				  WSMFA_TEXT_REFUSE_NO_METHOD);
@@ -261,7 +318,30 @@ void wsmfa_flow_judged(struct wsmfa_login const *login, struct wsmfa_settled con
 	}
 }
 
-void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled const *settled,
+/* ---- what did not work ---- */
+
+static struct {
+	enum wsmfa_text note;    //!< before the question for another way
+	enum wsmfa_text refusal; //!< where there is none
+	enum wsmfa_outcome outcome;
+	enum wsmfa_reason reason;
+} const troubles[] = {
+	[WSMFA_TROUBLE_PROVIDER] = { WSMFA_TEXT_NOTE_PROVIDER_DOWN, WSMFA_TEXT_REFUSE_PROVIDER_DOWN,
+				     WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN },
+	[WSMFA_TROUBLE_NO_ANSWER] = { WSMFA_TEXT_NOTE_TIMEOUT, WSMFA_TEXT_REFUSE_TIMEOUT, WSMFA_OUTCOME_EXPIRED,
+				      WSMFA_REASON_TIMEOUT },
+	[WSMFA_TROUBLE_SMS_LIMIT] = { WSMFA_TEXT_NOTE_SMS_LIMIT, WSMFA_TEXT_REFUSE_SMS_LIMIT, WSMFA_OUTCOME_DENIED,
+				      WSMFA_REASON_SMS_LIMIT },
+	[WSMFA_TROUBLE_PUSH_LIMIT] = { WSMFA_TEXT_NOTE_PUSH_LIMIT, WSMFA_TEXT_REFUSE_PUSH_LIMIT, WSMFA_OUTCOME_DENIED,
+				       WSMFA_REASON_PUSH_LIMIT },
+};
+
+static void end_in_trouble(enum wsmfa_trouble why, struct wsmfa_plan *out)
+{
+	wsmfa_plan_refuse(out, troubles[why].outcome, troubles[why].reason, troubles[why].refusal);
+}
+
+void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled const *settled, enum wsmfa_trouble why,
 			   struct wsmfa_plan const *next, struct wsmfa_plan *out)
 {
 	wsmfa_plan_begin(out);
@@ -276,18 +356,15 @@ void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_FAILED_SECOND_FACTOR, WSMFA_REASON_SUSPICIOUS,
 				  WSMFA_TEXT_REFUSE_DENIED);
 		return;
+	case WSMFA_SETTLE_FAILED: why = WSMFA_TROUBLE_PROVIDER; /* fall through */
 	case WSMFA_SETTLE_EXPIRED:
-	case WSMFA_SETTLE_FAILED:
 		if (next && settled->next_id) {
 			*out = *next;
+			out->note = troubles[why].note;
+			out->reason = troubles[why].reason;
 			asked(out);
-			return;
-		}
-		if (settled->status == WSMFA_SETTLE_EXPIRED) {
-			wsmfa_plan_refuse(out, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_TIMEOUT);
 		} else {
-			wsmfa_plan_refuse(out, WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN,
-					  WSMFA_TEXT_REFUSE_PROVIDER_DOWN);
+			end_in_trouble(why, out);
 		}
 		return;
 	case WSMFA_SETTLE_SUPERSEDED:
@@ -297,27 +374,32 @@ void wsmfa_flow_push_ended(struct wsmfa_login const *login, struct wsmfa_settled
 	}
 }
 
-void wsmfa_flow_detour(struct wsmfa_login const *login, enum wsmfa_kind failed, int32_t attempt, enum wsmfa_text note,
-		       enum wsmfa_text refusal, enum wsmfa_outcome outcome, enum wsmfa_reason reason,
+/** Another way that sends nothing: what costs money or rings is the user's choice, not ours. False: there is none. */
+static bool detour_ask(struct wsmfa_login const *login, enum wsmfa_kind failed, int32_t attempt, struct wsmfa_ask *out)
+{
+	bool const enrolled = wsmfa_account_enrolled(login->account);
+	uint32_t const kinds = (enrolled ? login->usable : login->enrollable) & ~KIND_BIT(failed);
+
+	if (!login->reach.can_challenge || !kinds)
+		return false;
+	if (!enrolled) // a code by SMS did not reach them: an app can be enrolled instead
+		return (kinds & KIND_BIT(WSMFA_KIND_TOTP)) &&
+		       wsmfa_ask_enroll_kind(login, WSMFA_KIND_TOTP, attempt, out);
+	if (kinds & KIND_BIT(WSMFA_KIND_TOTP))
+		return wsmfa_ask_second_factor(login, WSMFA_KIND_TOTP, attempt, out);
+	wsmfa_ask_method(login, attempt, out);
+	return true;
+}
+
+void wsmfa_flow_detour(struct wsmfa_login const *login, enum wsmfa_kind failed, enum wsmfa_trouble why, int32_t attempt,
 		       struct wsmfa_plan *out)
 {
-	struct wsmfa_login rest = *login;
-
 	wsmfa_plan_begin(out);
-	rest.usable &= ~KIND_BIT(failed);
-	if (login->reach.can_challenge && rest.usable) {
-		/* Another kind that costs money or rings is the user's choice, not ours. */
-		if ((rest.usable & KIND_BIT(WSMFA_KIND_TOTP)) != 0) {
-			wsmfa_plan_ask(wsmfa_ask_second_factor(&rest, WSMFA_KIND_TOTP, attempt, &out->ask), reason,
-				       out);
-		} else {
-			wsmfa_ask_method(&rest, attempt, &out->ask);
-			wsmfa_plan_ask(true, reason, out);
-		}
-		out->note = note;
-		if (out->move == WSMFA_MOVE_ASK)
-			return;
+	if (detour_ask(login, failed, attempt, &out->ask)) {
+		wsmfa_plan_ask(true, troubles[why].reason, out);
+		out->note = troubles[why].note;
+		return;
 	}
 	out->method = failed;
-	wsmfa_plan_refuse(out, outcome, reason, refusal);
+	end_in_trouble(why, out);
 }

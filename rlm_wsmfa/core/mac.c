@@ -63,6 +63,22 @@ bool wsmfa_state_successor(uint8_t out[WSMFA_STATE_LEN], struct wsmfa_mac_keys c
 	return ok;
 }
 
+bool wsmfa_state_octets(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys,
+			uint8_t const spent[WSMFA_STATE_LEN], char const *purpose)
+{
+	uint8_t in[WSMFA_STATE_LEN + 16];
+	size_t const len = strlen(purpose);
+
+	/* longer than the successor's input, so that neither can be taken for the other */
+	if (len == 0 || len > 16) {
+		OPENSSL_cleanse(out, WSMFA_HASH_LEN);
+		return false;
+	}
+	memcpy(in, spent, WSMFA_STATE_LEN);
+	memcpy(in + WSMFA_STATE_LEN, purpose, len);
+	return hmac(out, keys->state, in, WSMFA_STATE_LEN + len);
+}
+
 bool wsmfa_answer_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys,
 		      uint8_t const state[WSMFA_STATE_LEN], uint8_t const *answer, size_t len)
 {

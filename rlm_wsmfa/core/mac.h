@@ -37,6 +37,13 @@ bool wsmfa_state_hash(uint8_t out[WSMFA_HASH_LEN], uint8_t const state[WSMFA_STA
 bool wsmfa_state_successor(uint8_t out[WSMFA_STATE_LEN], struct wsmfa_mac_keys const *keys,
 			   uint8_t const spent[WSMFA_STATE_LEN]);
 
+/**
+ * Octets for the question that follows a spent State, one set for each purpose ("key", "number"): whoever gets the repeated
+ * answer shows the same key and the same number. Secret as long as the keys are, whoever saw the State.
+ */
+bool wsmfa_state_octets(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys,
+			uint8_t const spent[WSMFA_STATE_LEN], char const *purpose);
+
 /** MAC of an answer's octets as they came, to know a repeat. Bound to the State: equal answers do not look equal. */
 bool wsmfa_answer_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys,
 		      uint8_t const state[WSMFA_STATE_LEN], uint8_t const *answer, size_t len);

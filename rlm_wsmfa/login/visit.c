@@ -5,7 +5,6 @@
 #include "login/visit_inner.h"
 
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,14 +37,27 @@ static bool push_carrier(void *ctx, char const *provider, bool *matches)
 	return true;
 }
 
-/** Finds out what is within reach, and decides: once a packet. */
+/** What is shown after an answer must be the same, whichever server gets the answer when it is repeated. */
+static bool draw_again(struct wsmfa_service const *s, struct wsmfa_visit *v)
+{
+	uint8_t key[WSMFA_HASH_LEN];
+	uint8_t number[WSMFA_HASH_LEN];
+	bool const drawn = wsmfa_state_octets(key, &s->macs, v->state, "key") &&
+			   wsmfa_state_octets(number, &s->macs, v->state, "number");
+
+	_Static_assert(sizeof(v->random.key) <= WSMFA_HASH_LEN && sizeof(v->random.number) <= WSMFA_HASH_LEN, "room");
+	memcpy(v->random.key, key, sizeof(v->random.key));
+	memcpy(v->random.number, number, sizeof(v->random.number));
+	OPENSSL_cleanse(key, sizeof(key));
+	return drawn;
+}
+
+/** Finds out what is within reach, and decides: once a packet. False, and nothing is decided: no random octets. */
 static bool prepare(struct wsmfa_service const *s, struct wsmfa_visit *v)
 {
 	struct wsmfa_carriers carriers = { .sms = s->sms_provider != NULL, .park = s->park, .push = push_carrier };
 
 	carriers.ctx = (void *)(uintptr_t)s;
-	if (!s->outside.random(s->outside.ctx, &v->random, sizeof(v->random)))
-		return false;
 	v->login = (struct wsmfa_login) {
 		.account = &v->account,
 		.client = &v->client,
@@ -55,7 +67,12 @@ static bool prepare(struct wsmfa_service const *s, struct wsmfa_visit *v)
 		.random = &v->random,
 		.at = v->at,
 		.typed = v->typed,
+		.repeat = v->taken == WSMFA_TAKE_REPEAT,
 	};
+	if (!s->outside.random(s->outside.ctx, &v->random, sizeof(v->random)))
+		return false;
+	if (v->answering && !draw_again(s, v))
+		return false;
 	wsmfa_login_prepare(&v->login, &carriers);
 	return true;
 }
@@ -84,10 +101,11 @@ static void untaken(struct wsmfa_service const *s, struct wsmfa_visit *v, struct
 	};
 	enum wsmfa_outcome const outcome =
 		v->taken == WSMFA_TAKE_EXPIRED ? WSMFA_OUTCOME_EXPIRED : WSMFA_OUTCOME_DENIED;
+	enum wsmfa_text const text = WSMFA_TEXT_REFUSE_EXPIRED;
+	struct wsmfa_text_args const args = { .url = s->set.enroll_url };
 
-	/* The first factor is not known to be right here: nothing is told but that time is over. */
-	snprintf(reply->text, sizeof(reply->text), "%s",
-		 wsmfa_text_template(&s->texts, "en", WSMFA_TEXT_REFUSE_EXPIRED));
+	/* The first factor is not known to be right here: nothing is told but that time is over, and not in whose language. */
+	wsmfa_text_reply(reply->text, &s->texts, "en", v->client.utf8, &text, 1, &args);
 	v->plan.outcome = outcome;
 	v->plan.reason = reason_of[v->taken];
 	wsmfa_visit_event(s, v, outcome, reason_of[v->taken], WSMFA_KIND_NONE);
@@ -131,9 +149,10 @@ void wsmfa_visit_begin(struct wsmfa_service const *s, struct wsmfa_visit *v, str
 {
 	memset(reply, 0, sizeof(*reply));
 	if (!prepare(s, v)) {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_NONE, reply);
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		return;
 	}
+	memcpy(v->next_state, v->random.state, sizeof(v->next_state));
 	wsmfa_flow_start(&v->login, &v->appended, &v->plan);
 	act(s, v, reply);
 }
@@ -142,25 +161,30 @@ void wsmfa_visit_answer(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 {
 	memset(reply, 0, sizeof(*reply));
 	v->typed = true; /* only those were asked; what comes with a State is typed text */
-	if ((v->taken != WSMFA_TAKE_TAKEN && v->taken != WSMFA_TAKE_REPEAT) || !prepare(s, v)) {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_NONE, reply);
+	if (!prepare(s, v) || (v->taken != WSMFA_TAKE_TAKEN && v->taken != WSMFA_TAKE_REPEAT)) {
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		return;
 	}
 	wsmfa_flow_answer(&v->login, &v->question, &v->answer, &v->plan);
 	act(s, v, reply);
 }
 
-/** Settles the judgement of the plan, and opens what follows it in the same call. */
-static void settle(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
+/** A push that can't be sent at the moment: another way's question takes its place behind the same judgement, or none. */
+static void replace_push(struct wsmfa_visit *v)
 {
-	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
 	struct wsmfa_plan *plan = &v->plan;
-	struct wsmfa_judgement const *j = &plan->judgement;
-	int64_t const ticket = plan->asks && plan->ask.send == WSMFA_SEND_PUSH ? wsmfa_visit_new_ticket(v) : 0;
-	struct wsmfa_opening_room room;
-	struct wsmfa_opening next;
-	struct wsmfa_settled settled;
-	struct wsmfa_settlement settlement = {
+	struct wsmfa_judgement const judgement = plan->judgement;
+
+	wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PROVIDER, plan->ask.attempt, plan);
+	plan->judgement = judgement;
+	plan->move = WSMFA_MOVE_JUDGE;
+}
+
+static struct wsmfa_settlement settlement_of(struct wsmfa_visit const *v)
+{
+	struct wsmfa_judgement const *j = &v->plan.judgement;
+
+	return (struct wsmfa_settlement) {
 		.challenge_id = v->answering ? v->question.id : 0,
 		.account_id = v->account.id,
 		.verdict = j->verdict,
@@ -177,23 +201,46 @@ static void settle(struct wsmfa_service const *s, struct wsmfa_visit *v, struct 
 		.sealed = j->sealed_len ? j->sealed : NULL,
 		.sealed_len = j->sealed_len,
 		.phone = "",
-		.outcome = plan->outcome,
-		.reason = plan->reason,
+		.outcome = v->plan.outcome,
+		.reason = v->plan.reason,
 	};
+}
 
-	if (plan->asks && plan->ask.send == WSMFA_SEND_PUSH && !wsmfa_visit_push_provider(s, &plan->ask)) {
-		/* the next way's question takes the place of the push */
-		wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, plan->ask.attempt, WSMFA_TEXT_NOTE_PROVIDER_DOWN,
-				  WSMFA_TEXT_REFUSE_PROVIDER_DOWN, WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN,
-				  plan);
-		if (plan->move != WSMFA_MOVE_ASK) {
-			wsmfa_visit_conclude(s, v, NULL, false, reply);
-			return;
-		}
-		plan->move = WSMFA_MOVE_JUDGE;
-		settlement.outcome = plan->outcome;
-		settlement.reason = plan->reason;
+/** The answer is settled: the plan says what comes of it. */
+static void settled_now(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_settled const *settled,
+			int64_t ticket, struct wsmfa_reply *reply)
+{
+	bool const repeat = settled->status == WSMFA_SETTLE_REPEAT;
+
+	wsmfa_flow_judged(&v->login, settled, &v->plan);
+	if (settled->next_id)
+		v->challenge_id = settled->next_id;
+	if (v->plan.move != WSMFA_MOVE_ASK || repeat)
+		wsmfa_visit_conclude(s, v, NULL, repeat, reply);
+	else if (settled->next_id == 0)
+		wsmfa_visit_open(s, v, reply); // a limit met the way that was chosen: another, which takes its State
+	else
+		wsmfa_visit_deliver(s, v, ticket, reply);
+}
+
+/** Settles the judgement of the plan, and opens what follows it in the same call. */
+static void settle(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
+{
+	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
+	struct wsmfa_plan *plan = &v->plan;
+	struct wsmfa_opening_room room;
+	struct wsmfa_opening next;
+	struct wsmfa_settled settled;
+	struct wsmfa_settlement settlement;
+	int64_t ticket = 0;
+
+	if (plan->asks && plan->ask.send == WSMFA_SEND_PUSH) {
+		if (wsmfa_visit_push_provider(s, &plan->ask))
+			ticket = wsmfa_visit_new_ticket(v);
+		else
+			replace_push(v);
 	}
+	settlement = settlement_of(v);
 	if (plan->asks) {
 		if (!wsmfa_visit_opening(v, &plan->ask, true, ticket, &room, &next)) {
 			wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR,
@@ -206,19 +253,7 @@ static void settle(struct wsmfa_service const *s, struct wsmfa_visit *v, struct 
 		wsmfa_visit_store_failed(s, v, reply);
 		return;
 	}
-	wsmfa_flow_judged(&v->login, &settled, plan);
-	if (plan->move == WSMFA_MOVE_ASK && settled.next_id == 0) {
-		wsmfa_visit_open(s, v,
-				 reply); /* a limit met the way that was chosen: another question, of its own State */
-		return;
-	}
-	if (settled.next_id)
-		v->challenge_id = settled.next_id;
-	if (plan->move == WSMFA_MOVE_ASK && settled.first && settled.next_status == WSMFA_OPEN_OPENED) {
-		wsmfa_visit_deliver(s, v, ticket, reply);
-	} else {
-		wsmfa_visit_conclude(s, v, NULL, !settled.first, reply);
-	}
+	settled_now(s, v, &settled, ticket, reply);
 }
 
 static void act(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
@@ -228,7 +263,9 @@ static void act(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsm
 	case WSMFA_MOVE_TELL: wsmfa_visit_open(s, v, reply); return;
 	case WSMFA_MOVE_JUDGE: settle(s, v, reply); return;
 	case WSMFA_MOVE_WAIT: wsmfa_visit_wait_push(s, v, reply); return;
-	default: wsmfa_visit_conclude(s, v, NULL, false, reply); return;
+	default: // refused, or let in, without a settlement: of a repeat the event is written
+		wsmfa_visit_conclude(s, v, NULL, v->login.repeat, reply);
+		return;
 	}
 }
 
@@ -238,17 +275,11 @@ void wsmfa_visit_resume(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 	memset(reply, 0, sizeof(*reply));
 	v->at = at;
 	v->login.at = at;
+	v->unheard = !woken;
 	switch (v->waits) {
 	case WSMFA_VISIT_SENDING:
-	case WSMFA_VISIT_SENDING_APPEND:
-		if (woken) {
-			wsmfa_visit_resume_sending(s, v, woken, reply);
-		} else {
-			wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_ERROR,
-					   reply);
-		}
-		break;
-	case WSMFA_VISIT_PHONE: wsmfa_visit_settle_push(s, v, v->ticket, !woken || woken->timed_out, reply); break;
+	case WSMFA_VISIT_SENDING_APPEND: wsmfa_visit_resume_sending(s, v, woken, reply); break;
+	case WSMFA_VISIT_PHONE: wsmfa_visit_settle_push(s, v, v->ticket, WSMFA_TROUBLE_NO_ANSWER, reply); break;
 	default:
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		break;

@@ -91,6 +91,7 @@ struct wsmfa_visit {
 	int64_t challenge_id;		//!< of the question that is open or waited for
 	int64_t ticket;			//!< while it is parked
 	bool answering;			//!< the packet had a State
+	bool unheard;			//!< the waiting room did not answer: the host can only reject
 	bool ended;			//!< an event of this packet is written
 };
 

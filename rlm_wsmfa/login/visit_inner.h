@@ -46,24 +46,38 @@ struct wsmfa_provider_ops const *wsmfa_visit_push_provider(struct wsmfa_service 
 
 int64_t wsmfa_visit_new_ticket(struct wsmfa_visit const *v);
 
-/** Opens the question of the plan, sends what it says, and concludes or parks. */
+/** Opens the question of the plan under v->next_state, sends what it says, and concludes or parks. */
 void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply);
 
 /** Sends what an open question says, and parks the request for it; or concludes. */
 void wsmfa_visit_deliver(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
 			 struct wsmfa_reply *reply);
 
+/** Another way, which sends nothing, or the end. */
+void wsmfa_visit_detour(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_kind failed, enum wsmfa_trouble why,
+			struct wsmfa_reply *reply);
+
 /* ---- waiting ---- */
 
 /** Parks the request for a push that is on its way. */
-void wsmfa_visit_wait_for_phone(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
-				wsmfa_time_t until, struct wsmfa_reply *reply);
+void wsmfa_visit_wait_for_phone(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket, wsmfa_time_t until,
+				struct wsmfa_reply *reply);
 
 /** The answer to a push's question is empty: "I have answered on the phone", or "I am about to". */
 void wsmfa_visit_wait_push(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply);
 
-/** Settles the push that was waited for; when nobody answered, another way is asked for in the same call. */
-void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket, bool give_up,
+/**
+ * Settles a push by what its row says now: no packet waits twice, so one that is still pending is given up. Another way
+ * is asked for in the same call. @param why what it means when nobody has answered
+ */
+void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket, enum wsmfa_trouble why,
+			     struct wsmfa_reply *reply);
+
+/** The push of a question is not waited for: it is over, whatever the phone says. */
+void wsmfa_visit_void_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket);
+
+/** What was to be sent could not be: the question that waits for it makes way for another. */
+void wsmfa_visit_send_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
 			     struct wsmfa_reply *reply);
 
 /** What was to be sent was taken, or failed, or the time for it is over. */

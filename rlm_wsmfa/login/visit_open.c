@@ -17,7 +17,6 @@ int64_t wsmfa_visit_new_ticket(struct wsmfa_visit const *v)
 	return ticket ? ticket : 1;
 }
 
-/** Looks at the push provider of a question: drops a number it can't match. NULL while it is down or unknown. */
 struct wsmfa_provider_ops const *wsmfa_visit_push_provider(struct wsmfa_service const *s, struct wsmfa_ask *ask)
 {
 	bool up = false;
@@ -32,7 +31,6 @@ struct wsmfa_provider_ops const *wsmfa_visit_push_provider(struct wsmfa_service 
 	return ops;
 }
 
-/** The question of an ask as the store takes it. */
 bool wsmfa_visit_opening(struct wsmfa_visit *v, struct wsmfa_ask const *ask, bool with_state, int64_t waiter,
 			 struct wsmfa_opening_room *room, struct wsmfa_opening *out)
 {
@@ -62,17 +60,19 @@ bool wsmfa_visit_opening(struct wsmfa_visit *v, struct wsmfa_ask const *ask, boo
 
 /* ---- sending ---- */
 
-static void park_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_park_status status,
-			struct wsmfa_reply *reply)
+static void park_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_job const *job,
+			enum wsmfa_park_status status, struct wsmfa_reply *reply)
 {
-	if (status == WSMFA_PARK_BREAKER) {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN,
-				   WSMFA_TEXT_REFUSE_PROVIDER_DOWN, reply);
-	} else if (status == WSMFA_PARK_DEAD) {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
-	} else {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
+	if (status == WSMFA_PARK_BREAKER && job->kind != WSMFA_JOB_WAIT) {
+		wsmfa_visit_send_failed(s, v, job->ticket, reply);
+		return;
 	}
+	if (job->kind != WSMFA_JOB_SMS)
+		wsmfa_visit_void_push(s, v, job->ticket);
+	if (status == WSMFA_PARK_FULL || status == WSMFA_PARK_ACCOUNT_FULL)
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
+	else
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 }
 
 static void park(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_job *job,
@@ -86,7 +86,7 @@ static void park(struct wsmfa_service const *s, struct wsmfa_visit *v, struct ws
 	OPENSSL_cleanse(job->message.password, sizeof(job->message.password));
 	OPENSSL_cleanse(job->message.text, sizeof(job->message.text));
 	if (status != WSMFA_PARK_OK) {
-		park_failed(s, v, status, reply);
+		park_failed(s, v, job, status, reply);
 		return;
 	}
 	v->waits = waits;
@@ -139,7 +139,6 @@ static void send_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int6
 	park(s, v, &job, asked ? WSMFA_VISIT_SENDING : WSMFA_VISIT_PHONE, reply);
 }
 
-/** The request waits for a push that is on its way. */
 void wsmfa_visit_wait_for_phone(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
 				wsmfa_time_t until, struct wsmfa_reply *reply)
 {
@@ -150,7 +149,6 @@ void wsmfa_visit_wait_for_phone(struct wsmfa_service const *s, struct wsmfa_visi
 	park(s, v, &job, WSMFA_VISIT_PHONE, reply);
 }
 
-/** Sends what an open question says, or concludes. */
 void wsmfa_visit_deliver(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
 			 struct wsmfa_reply *reply)
 {
@@ -163,26 +161,16 @@ void wsmfa_visit_deliver(struct wsmfa_service const *s, struct wsmfa_visit *v, i
 
 /* ---- opening ---- */
 
-/** A limit, or a provider that is down: another way, which sends nothing, or the end. */
-static void detour(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_kind failed, enum wsmfa_text note,
-		   enum wsmfa_text refusal, enum wsmfa_outcome outcome, enum wsmfa_reason reason,
-		   struct wsmfa_reply *reply)
+void wsmfa_visit_detour(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_kind failed,
+			enum wsmfa_trouble why, struct wsmfa_reply *reply)
 {
 	int32_t const attempt = v->plan.ask.attempt;
 
-	wsmfa_flow_detour(&v->login, failed, attempt, note, refusal, outcome, reason, &v->plan);
-	if (v->plan.move == WSMFA_MOVE_ASK) {
+	wsmfa_flow_detour(&v->login, failed, why, attempt, &v->plan);
+	if (v->plan.move == WSMFA_MOVE_ASK)
 		wsmfa_visit_open(s, v, reply);
-	} else {
+	else
 		wsmfa_visit_conclude(s, v, NULL, false, reply);
-	}
-}
-
-static void provider_down(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_kind kind,
-			  struct wsmfa_reply *reply)
-{
-	detour(s, v, kind, WSMFA_TEXT_NOTE_PROVIDER_DOWN, WSMFA_TEXT_REFUSE_PROVIDER_DOWN, WSMFA_OUTCOME_ERROR,
-	       WSMFA_REASON_PROVIDER_DOWN, reply);
 }
 
 /** Another packet of the same login has asked already: this one holds the question, or waits, from now on. */
@@ -191,8 +179,6 @@ static void joined(struct wsmfa_service const *s, struct wsmfa_visit *v, struct 
 {
 	struct wsmfa_ask *ask = &v->plan.ask;
 
-	v->challenge_id = opened->challenge_id;
-	ask->expires_at = opened->expires_at;
 	if (v->login.reach.can_challenge) {
 		snprintf(ask->number, sizeof(ask->number), "%s", opened->number);
 		ask->text = ask->number[0] ? WSMFA_TEXT_ASK_PUSH_NUMBER : WSMFA_TEXT_ASK_PUSH;
@@ -202,7 +188,6 @@ static void joined(struct wsmfa_service const *s, struct wsmfa_visit *v, struct 
 	}
 }
 
-/** Opens the question of the plan, as the first of its packet. */
 void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
 {
 	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
@@ -214,10 +199,9 @@ void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, stru
 	struct wsmfa_opened opened;
 
 	if (ask->send == WSMFA_SEND_PUSH && !wsmfa_visit_push_provider(s, ask)) {
-		provider_down(s, v, WSMFA_KIND_PUSH, reply);
+		wsmfa_visit_detour(s, v, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PROVIDER, reply);
 		return;
 	}
-	memcpy(v->next_state, v->random.state, sizeof(v->next_state));
 	if (!wsmfa_visit_opening(v, ask, with_state, ticket, &room, &opening)) {
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		return;
@@ -228,6 +212,8 @@ void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, stru
 		return;
 	}
 	v->challenge_id = opened.challenge_id;
+	if (opened.status == WSMFA_OPEN_REUSED || opened.status == WSMFA_OPEN_JOINED)
+		ask->expires_at = opened.expires_at;
 	switch (opened.status) {
 	case WSMFA_OPEN_OPENED: wsmfa_visit_deliver(s, v, ticket, reply); return;
 	case WSMFA_OPEN_REUSED: wsmfa_visit_conclude(s, v, NULL, false, reply); return;
@@ -235,14 +221,8 @@ void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, stru
 	case WSMFA_OPEN_BUSY:
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_BUSY, WSMFA_TEXT_REFUSE_BUSY, reply);
 		return;
-	case WSMFA_OPEN_SMS_LIMIT:
-		detour(s, v, WSMFA_KIND_SMS, WSMFA_TEXT_NOTE_SMS_LIMIT, WSMFA_TEXT_REFUSE_SMS_LIMIT,
-		       WSMFA_OUTCOME_DENIED, WSMFA_REASON_SMS_LIMIT, reply);
-		return;
-	case WSMFA_OPEN_PUSH_LIMIT:
-		detour(s, v, WSMFA_KIND_PUSH, WSMFA_TEXT_NOTE_PUSH_LIMIT, WSMFA_TEXT_REFUSE_PUSH_LIMIT,
-		       WSMFA_OUTCOME_DENIED, WSMFA_REASON_PUSH_LIMIT, reply);
-		return;
+	case WSMFA_OPEN_SMS_LIMIT: wsmfa_visit_detour(s, v, WSMFA_KIND_SMS, WSMFA_TROUBLE_SMS_LIMIT, reply); return;
+	case WSMFA_OPEN_PUSH_LIMIT: wsmfa_visit_detour(s, v, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PUSH_LIMIT, reply); return;
 	default:
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		return;

@@ -4,13 +4,16 @@
  */
 #include "login/visit_inner.h"
 
-#include <string.h>
-
 /* ---- a push ---- */
 
-/** Settles the push that was waited for; when nobody answered, another way is asked for in the same call. */
-void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket, bool give_up,
-			     struct wsmfa_reply *reply)
+/** Of the question that is given up: a switch of method must not give anybody more attempts. */
+static int32_t attempt_of(struct wsmfa_visit const *v)
+{
+	return v->plan.move == WSMFA_MOVE_WAIT ? v->question.attempt : v->plan.ask.attempt;
+}
+
+void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
+			     enum wsmfa_trouble why, struct wsmfa_reply *reply)
 {
 	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
 	struct wsmfa_plan next;
@@ -19,31 +22,52 @@ void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *
 	struct wsmfa_settled settled;
 	bool asks;
 
-	wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, v->answering ? v->question.attempt : 1, WSMFA_TEXT_NOTE_TIMEOUT,
-			  WSMFA_TEXT_REFUSE_TIMEOUT, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, &next);
-	asks = next.move == WSMFA_MOVE_ASK && wsmfa_visit_opening(v, &next.ask, true, 0, &room, &opening);
-	if (s->store->ops->settle_push(s->store, &origin, &s->set.limits, v->challenge_id, ticket, give_up,
+	wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, why, attempt_of(v), &next);
+	asks = !v->unheard && next.move == WSMFA_MOVE_ASK &&
+	       wsmfa_visit_opening(v, &next.ask, true, 0, &room, &opening);
+	if (s->store->ops->settle_push(s->store, &origin, &s->set.limits, v->challenge_id, ticket, true,
 				       asks ? &opening : NULL, &settled) != WSMFA_STORE_OK) {
 		wsmfa_plan_wipe(&next);
 		wsmfa_visit_store_failed(s, v, reply);
 		return;
 	}
-	wsmfa_flow_push_ended(&v->login, &settled, asks ? &next : NULL, &v->plan);
-	if (settled.status == WSMFA_SETTLE_FAILED && v->plan.move == WSMFA_MOVE_ASK) {
-		v->plan.note = WSMFA_TEXT_NOTE_PROVIDER_DOWN;
-		v->plan.outcome = WSMFA_OUTCOME_ERROR;
-		v->plan.reason = WSMFA_REASON_PROVIDER_DOWN;
-	}
+	wsmfa_flow_push_ended(&v->login, &settled, why, asks ? &next : NULL, &v->plan);
 	wsmfa_plan_wipe(&next);
+	if (v->unheard && v->plan.move == WSMFA_MOVE_ADMIT) {
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_ERROR, reply);
+		return;
+	}
 	wsmfa_visit_conclude(s, v, NULL, settled.status == WSMFA_SETTLE_REPEAT, reply);
 }
 
-/** The answer to a push's question is empty: "I have answered on the phone", or "I am about to". */
+void wsmfa_visit_void_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket)
+{
+	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
+	struct wsmfa_settled settled;
+
+	/* Where the store does not hear it, the push ends by itself: nobody waits for it. */
+	(void)s->store->ops->settle_push(s->store, &origin, &s->set.limits, v->challenge_id, ticket, true, NULL,
+					 &settled);
+}
+
+/** The same answer was settled before: what it became comes again, and the question that followed it. */
+static void push_repeated(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_settled const *settled,
+			  struct wsmfa_reply *reply)
+{
+	enum wsmfa_trouble const why =
+		settled->reason == WSMFA_REASON_PROVIDER_DOWN ? WSMFA_TROUBLE_PROVIDER : WSMFA_TROUBLE_NO_ANSWER;
+
+	if (settled->outcome == WSMFA_OUTCOME_EXPIRED || settled->outcome == WSMFA_OUTCOME_ERROR)
+		wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, why, v->question.attempt, &v->plan);
+	else
+		wsmfa_flow_push_ended(&v->login, settled, why, NULL, &v->plan);
+	wsmfa_visit_conclude(s, v, NULL, true, reply);
+}
+
 void wsmfa_visit_wait_push(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
 {
 	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
 	int64_t const ticket = wsmfa_visit_new_ticket(v);
-	wsmfa_time_t const until = v->question.code_expires_at;
 	struct wsmfa_settled settled;
 
 	if (s->store->ops->wait(s->store, &origin, v->challenge_id, ticket, &settled) != WSMFA_STORE_OK) {
@@ -51,48 +75,43 @@ void wsmfa_visit_wait_push(struct wsmfa_service const *s, struct wsmfa_visit *v,
 		return;
 	}
 	switch (settled.status) {
-	case WSMFA_SETTLE_PENDING: wsmfa_visit_wait_for_phone(s, v, ticket, until, reply); return;
+	case WSMFA_SETTLE_PENDING: wsmfa_visit_wait_for_phone(s, v, ticket, v->question.code_expires_at, reply); return;
+	case WSMFA_SETTLE_REPEAT: push_repeated(s, v, &settled, reply); return;
 	case WSMFA_SETTLE_SUPERSEDED:
-	case WSMFA_SETTLE_REPEAT:
 	case WSMFA_SETTLE_GONE:
-		wsmfa_flow_push_ended(&v->login, &settled, NULL, &v->plan);
-		wsmfa_visit_conclude(s, v, NULL, settled.status == WSMFA_SETTLE_REPEAT, reply);
+		wsmfa_flow_push_ended(&v->login, &settled, WSMFA_TROUBLE_NO_ANSWER, NULL, &v->plan);
+		wsmfa_visit_conclude(s, v, NULL, false, reply);
 		return;
-	default: wsmfa_visit_settle_push(s, v, ticket, until <= v->at, reply); return;
+	default: wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_NO_ANSWER, reply); return;
 	}
 }
 
-/* ---- post-proxy ---- */
+/* ---- what was sent ---- */
 
-/** What was to be sent could not be: the question that waits for it makes way for another. */
-static void send_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
+void wsmfa_visit_send_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
+			     struct wsmfa_reply *reply)
 {
-	enum wsmfa_kind const kind = v->plan.method;
-	struct wsmfa_plan *plan = &v->plan;
-
-	memcpy(v->random.state, v->next_state, sizeof(v->random.state));
-	wsmfa_flow_detour(&v->login, kind, plan->ask.attempt, WSMFA_TEXT_NOTE_PROVIDER_DOWN,
-			  WSMFA_TEXT_REFUSE_PROVIDER_DOWN, WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN, plan);
-	if (plan->move != WSMFA_MOVE_ASK) {
-		wsmfa_visit_conclude(s, v, NULL, false, reply);
-		return;
-	}
-	/* The question that was opened for it gives its place: the State that goes out is its successor. */
-	if (!wsmfa_state_successor(v->random.state, &s->macs, v->next_state)) {
+	/* The question that was opened for it keeps its State: the one that goes out instead has the next. */
+	if (!wsmfa_state_successor(v->next_state, &s->macs, v->next_state))
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
-		return;
-	}
-	wsmfa_visit_open(s, v, reply);
+	else if (v->plan.ask.send == WSMFA_SEND_PUSH)
+		wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_PROVIDER, reply);
+	else
+		wsmfa_visit_detour(s, v, WSMFA_KIND_SMS, WSMFA_TROUBLE_PROVIDER, reply);
 }
 
 void wsmfa_visit_resume_sending(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_woken const *woken,
 				struct wsmfa_reply *reply)
 {
-	bool const failed = woken->finished &&
-			    (woken->delivery == WSMFA_DELIVERY_FAILED || woken->delivery == WSMFA_DELIVERY_REFUSED);
-
-	if (failed) {
-		send_failed(s, v, reply);
+	if (!woken) {
+		if (v->plan.ask.send == WSMFA_SEND_PUSH)
+			wsmfa_visit_void_push(s, v, v->ticket);
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_ERROR, reply);
+		return;
+	}
+	if (woken->finished &&
+	    (woken->delivery == WSMFA_DELIVERY_FAILED || woken->delivery == WSMFA_DELIVERY_REFUSED)) {
+		wsmfa_visit_send_failed(s, v, v->ticket, reply);
 		return;
 	}
 	if (woken->show[0] && v->plan.ask.kind == WSMFA_ASK_PUSH)

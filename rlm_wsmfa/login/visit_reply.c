@@ -103,6 +103,8 @@ static void notice(struct wsmfa_service const *s, struct wsmfa_visit *v, enum ws
 void wsmfa_visit_store_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
 {
 	v->plan.move = WSMFA_MOVE_REFUSE;
+	v->plan.outcome = WSMFA_OUTCOME_ERROR;
+	v->plan.reason = WSMFA_REASON_STORE_DOWN;
 	v->plan.note = WSMFA_TEXT_REFUSE_ERROR;
 	v->plan.note2 = WSMFA_TEXT_NONE;
 	wsmfa_visit_event(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_STORE_DOWN, WSMFA_KIND_NONE);
@@ -111,7 +113,6 @@ void wsmfa_visit_store_failed(struct wsmfa_service const *s, struct wsmfa_visit 
 		reply_text(s, v, &v->plan, NULL, reply);
 }
 
-/** Turns a plan that needs nothing more into the reply, and writes its event. */
 void wsmfa_visit_conclude(struct wsmfa_service const *s, struct wsmfa_visit *v, char const *show, bool quiet,
 			  struct wsmfa_reply *reply)
 {

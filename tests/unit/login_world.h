@@ -12,7 +12,7 @@
 /* Monday 2026-01-05 09:00:00 UTC: every shipped region enforces. */
 #define LOGIN_NOW (INT64_C(1767603600) * WSMFA_SECOND)
 
-enum { LOGIN_KEYS = 2, LOGIN_SEEN = 64 };
+enum { LOGIN_KEYS = 2, LOGIN_SEEN = 256 };
 
 /** An account and what its owner knows. */
 struct login_person {

@@ -118,6 +118,27 @@ static void recovery_codes(void **state)
 	assert_false(wsmfa_recovery_hash(hash, salt, -1, "0123456789AB"));
 }
 
+static void what_follows_a_state(void **state)
+{
+	uint8_t a[WSMFA_HASH_LEN], b[WSMFA_HASH_LEN], next[WSMFA_STATE_LEN], zero[WSMFA_HASH_LEN] = { 0 };
+	uint8_t spent[WSMFA_STATE_LEN] = { 1 };
+
+	(void)state;
+	assert_true(wsmfa_state_octets(a, &keys, spent, "key"));
+	assert_true(wsmfa_state_octets(b, &keys, spent, "key"));
+	assert_memory_equal(a, b, sizeof(a));
+	assert_true(wsmfa_state_octets(b, &keys, spent, "number"));
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_true(wsmfa_state_successor(next, &keys, spent));
+	assert_memory_not_equal(a, next, sizeof(next));
+	spent[0] = 2;
+	assert_true(wsmfa_state_octets(b, &keys, spent, "key"));
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_false(wsmfa_state_octets(b, &keys, spent, ""));
+	assert_memory_equal(b, zero, sizeof(b));
+	assert_false(wsmfa_state_octets(b, &keys, spent, "a purpose that is too long"));
+}
+
 static void keys_wipe(void **state)
 {
 	struct wsmfa_mac_keys copy = keys, zero;
@@ -133,8 +154,9 @@ static void keys_wipe(void **state)
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
-		cmocka_unit_test(states),  cmocka_unit_test(answers),        cmocka_unit_test(codes),
-		cmocka_unit_test(tickets), cmocka_unit_test(recovery_codes), cmocka_unit_test(keys_wipe),
+		cmocka_unit_test(states),    cmocka_unit_test(answers),        cmocka_unit_test(codes),
+		cmocka_unit_test(tickets),   cmocka_unit_test(recovery_codes), cmocka_unit_test(what_follows_a_state),
+		cmocka_unit_test(keys_wipe),
 	};
 	return cmocka_run_group_tests(tests, keys_setup, NULL);
 }
