@@ -38,43 +38,73 @@ bool wsmfa_flow_has_entry(enum wsmfa_question_kind state, enum wsmfa_answer_clas
 	return state > WSMFA_ASK_NONE && state < WSMFA_ASKS && input < WSMFA_ANSWER_CLASSES && table[state][input];
 }
 
+/** Refuses, unless this answer came before: what became of it then is for the store to say. */
+static void refuse_or_repeat(struct wsmfa_login const *login, enum wsmfa_reason reason, enum wsmfa_text text,
+			     struct wsmfa_plan *out)
+{
+	wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, reason, text);
+	if (!login->repeat || !login->usable)
+		return;
+	out->move = WSMFA_MOVE_JUDGE;
+	out->judgement.verdict = WSMFA_VERDICT_ASIDE;
+}
+
+/** Enforcement began, or a second factor was enrolled, while the announcement was read: as a first packet would go now. */
+static void banner_is_over(struct wsmfa_login const *login, struct wsmfa_plan *out)
+{
+	wsmfa_flow_start(login, NULL, out);
+	if (out->move == WSMFA_MOVE_ASK)
+		wsmfa_plan_aside(out, login->ruling.reason);
+}
+
+static bool enrolment_stands(struct wsmfa_login const *login, struct wsmfa_question const *question,
+			     struct wsmfa_plan *out)
+{
+	struct wsmfa_secret key;
+	bool opens = true;
+
+	if (wsmfa_account_enrolled(login->account)) {
+		/* perhaps by this very answer */
+		refuse_or_repeat(login, WSMFA_REASON_ENROLLED_ELSEWHERE, WSMFA_TEXT_REFUSE_ELSEWHERE, out);
+		return false;
+	}
+	if (!login->enrollable) {
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED,
+				  WSMFA_TEXT_REFUSE_ENROLL);
+		return false;
+	}
+	if (question->kind == WSMFA_ASK_ENROLL_TOTP) {
+		opens = wsmfa_question_key(login, question, &key);
+		wsmfa_secret_wipe(&key);
+	}
+	if (!opens) {
+		wsmfa_plan_refuse(out, WSMFA_OUTCOME_ERROR, WSMFA_REASON_KEY_UNAVAILABLE, WSMFA_TEXT_REFUSE_ERROR);
+	}
+	return opens;
+}
+
 /** Is the ruling of now, at the answer, one under which this question may still be answered? Else *out ends or moves on. */
-static bool still_stands(struct wsmfa_login const *login, enum wsmfa_question_kind kind, struct wsmfa_plan *out)
+static bool still_stands(struct wsmfa_login const *login, struct wsmfa_question const *question, struct wsmfa_plan *out)
 {
 	enum wsmfa_reason const reason = login->ruling.reason;
+	enum wsmfa_decision const decision = login->ruling.decision;
 
 	if (reason == WSMFA_REASON_UNKNOWN_ACCOUNT || reason == WSMFA_REASON_DISABLED ||
 	    reason == WSMFA_REASON_LOCKED) {
 		wsmfa_flow_refuse(login, out);
 		return false;
 	}
-	switch (kind) {
+	switch (question->kind) {
 	case WSMFA_ASK_BANNER:
-		if (login->ruling.decision == WSMFA_DECISION_ACCEPT ||
-		    login->ruling.decision == WSMFA_DECISION_ACCEPT_WITH_BANNER) {
+		if (decision == WSMFA_DECISION_ACCEPT || decision == WSMFA_DECISION_ACCEPT_WITH_BANNER)
 			return true;
-		}
-		/* Enforcement began, or a second factor was enrolled: what a first packet would lead to now. */
-		wsmfa_flow_start(login, NULL, out);
-		if (out->move != WSMFA_MOVE_ASK)
-			return false;
-		wsmfa_plan_aside(out, login->ruling.reason);
+		banner_is_over(login, out);
 		return false;
 
 	case WSMFA_ASK_ENROLL_TICKET:
 	case WSMFA_ASK_ENROLL_METHOD:
 	case WSMFA_ASK_ENROLL_TOTP:
-	case WSMFA_ASK_ENROLL_SMS:
-		if (wsmfa_account_enrolled(login->account)) {
-			wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLED_ELSEWHERE,
-					  WSMFA_TEXT_REFUSE_ELSEWHERE);
-			return false;
-		}
-		if (login->enrollable)
-			return true;
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED,
-				  WSMFA_TEXT_REFUSE_ENROLL);
-		return false;
+	case WSMFA_ASK_ENROLL_SMS: return enrolment_stands(login, question, out);
 
 	default:
 		if (wsmfa_account_enrolled(login->account) && login->usable)
@@ -85,6 +115,12 @@ static bool still_stands(struct wsmfa_login const *login, enum wsmfa_question_ki
 	}
 }
 
+/** Is it an answer to the question itself, and not about the way of answering? */
+static bool is_proof(enum wsmfa_answer_class class)
+{
+	return class != WSMFA_ANSWER_KEYWORD && class != WSMFA_ANSWER_CHOICE && class != WSMFA_ANSWER_HELP;
+}
+
 void wsmfa_flow_answer(struct wsmfa_login const *login, struct wsmfa_question const *question,
 		       struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
@@ -92,13 +128,13 @@ void wsmfa_flow_answer(struct wsmfa_login const *login, struct wsmfa_question co
 	out->judgement.kind = question->kind;
 	if (!wsmfa_flow_has_entry(question->kind, answer->class)) {
 		wsmfa_plan_error(out);
-		return;
-	}
-	if (!still_stands(login, question->kind, out)) {
+	} else if (!still_stands(login, question, out)) {
 		out->judgement.kind = question->kind;
-		return;
+	} else if (is_proof(answer->class) && wsmfa_method_gone(login, question)) {
+		wsmfa_cell_gone(login, question, answer, out);
+	} else {
+		table[question->kind][answer->class](login, question, answer, out);
 	}
-	table[question->kind][answer->class](login, question, answer, out);
 }
 
 /* ---- the first packet ---- */

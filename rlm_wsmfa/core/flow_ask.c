@@ -104,6 +104,8 @@ void wsmfa_login_prepare(struct wsmfa_login *login, struct wsmfa_carriers const 
 		struct wsmfa_authenticator *a = &account->authenticators[i];
 
 		a->unreachable = !reachable(login, carriers, a);
+		if (login->repeat && a->kind == WSMFA_KIND_RECOVERY)
+			a->codes_left++; // the answer may have been the last one: the store knows
 	}
 	login->enrollable = enrollable_kinds(login, carriers);
 	login->reach = (struct wsmfa_reach) {
@@ -128,6 +130,18 @@ struct wsmfa_authenticator const *wsmfa_usable_find(struct wsmfa_login const *lo
 			return a;
 	}
 	return NULL;
+}
+
+bool wsmfa_method_gone(struct wsmfa_login const *login, struct wsmfa_question const *question)
+{
+	switch (question->kind) {
+	case WSMFA_ASK_TOTP:
+	case WSMFA_ASK_SMS:
+	case WSMFA_ASK_PUSH:
+	case WSMFA_ASK_RECOVERY:
+		return !wsmfa_usable_find(login, wsmfa_ask_kind(question->kind), question->authenticator_id);
+	default: return false;
+	}
 }
 
 enum wsmfa_kind wsmfa_answer_kind(struct wsmfa_answer const *answer, uint32_t kinds)
@@ -192,6 +206,7 @@ static void ask_begin(struct wsmfa_login const *login, enum wsmfa_question_kind 
 	out->attempt = attempt;
 	out->expires_at = login->at + login->set->challenge_lifetime;
 	out->code_expires_at = WSMFA_TIME_NONE;
+	out->echo = kind == WSMFA_ASK_METHOD || kind == WSMFA_ASK_BANNER || kind == WSMFA_ASK_ENROLL_METHOD;
 }
 
 /** A code for a phone: drawn, its MAC for the store, the text for the engine. */
@@ -242,6 +257,23 @@ bool wsmfa_ask_second_factor(struct wsmfa_login const *login, enum wsmfa_kind ki
 	return true;
 }
 
+bool wsmfa_question_key(struct wsmfa_login const *login, struct wsmfa_question const *question,
+			struct wsmfa_secret *key)
+{
+	return wsmfa_unseal(login->ring, login->account->id, question->authenticator_id, question->sealed,
+			    question->sealed_len, key) == WSMFA_UNSEALED_OK;
+}
+
+/** A key as it is shown: in groups of four. */
+static void show_key(struct wsmfa_secret const *key, struct wsmfa_ask *out)
+{
+	char plain[48];
+
+	wsmfa_base32_encode(plain, sizeof(plain), key);
+	wsmfa_text_group(out->key, sizeof(out->key), plain, 4, ' ');
+	OPENSSL_cleanse(plain, sizeof(plain));
+}
+
 void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question const *question, int32_t attempt,
 		     struct wsmfa_ask *out)
 {
@@ -282,14 +314,8 @@ void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question cons
 	if (question->kind == WSMFA_ASK_ENROLL_TOTP) {
 		struct wsmfa_secret key;
 
-		if (wsmfa_unseal(login->ring, login->account->id, question->authenticator_id, question->sealed,
-				 question->sealed_len, &key) == WSMFA_UNSEALED_OK) {
-			char plain[48];
-
-			wsmfa_base32_encode(plain, sizeof(plain), &key);
-			wsmfa_text_group(out->key, sizeof(out->key), plain, 4, ' ');
-			OPENSSL_cleanse(plain, sizeof(plain));
-		}
+		if (wsmfa_question_key(login, question, &key))
+			show_key(&key, out);
 		wsmfa_secret_wipe(&key);
 	}
 	if (question->kind == WSMFA_ASK_BANNER && !login->enrollable)
@@ -299,7 +325,6 @@ void wsmfa_ask_again(struct wsmfa_login const *login, struct wsmfa_question cons
 void wsmfa_ask_method(struct wsmfa_login const *login, int32_t attempt, struct wsmfa_ask *out)
 {
 	ask_begin(login, WSMFA_ASK_METHOD, WSMFA_TEXT_ASK_METHOD, attempt, out);
-	out->echo = true;
 }
 
 void wsmfa_ask_banner(struct wsmfa_login const *login, int32_t attempt, struct wsmfa_ask *out)
@@ -307,7 +332,6 @@ void wsmfa_ask_banner(struct wsmfa_login const *login, int32_t attempt, struct w
 	ask_begin(login, WSMFA_ASK_BANNER, login->enrollable ? WSMFA_TEXT_ASK_BANNER : WSMFA_TEXT_ASK_BANNER_LINK,
 		  attempt, out);
 	out->shows_banner = true;
-	out->echo = true;
 }
 
 /** Does the account have, usable or not, anything stronger than SMS? Then SMS is not sent unasked. */
@@ -374,7 +398,6 @@ bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_
 	}
 	if ((kinds & (kinds - 1)) != 0) {
 		ask_begin(login, WSMFA_ASK_ENROLL_METHOD, WSMFA_TEXT_ASK_ENROLL_METHOD, attempt, out);
-		out->echo = true;
 		return true;
 	}
 	return wsmfa_ask_enroll_kind(login, kinds & KIND_BIT(WSMFA_KIND_TOTP) ? WSMFA_KIND_TOTP : WSMFA_KIND_SMS,
@@ -385,15 +408,12 @@ bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_
 static bool ask_key(struct wsmfa_login const *login, struct wsmfa_ask *out)
 {
 	struct wsmfa_secret key = { .len = sizeof(login->random->key) };
-	char plain[48];
 	bool sealed;
 
 	memcpy(key.octets, login->random->key, sizeof(login->random->key));
 	sealed = wsmfa_seal(login->ring, login->account->id, out->authenticator_id, login->random->nonce, &key,
 			    out->sealed, sizeof(out->sealed), &out->sealed_len);
-	wsmfa_base32_encode(plain, sizeof(plain), &key);
-	wsmfa_text_group(out->key, sizeof(out->key), plain, 4, ' ');
-	OPENSSL_cleanse(plain, sizeof(plain));
+	show_key(&key, out);
 	wsmfa_secret_wipe(&key);
 	return sealed;
 }

@@ -160,11 +160,25 @@ void wsmfa_cell_again(struct wsmfa_login const *login, struct wsmfa_question con
 void wsmfa_cell_list(struct wsmfa_login const *login, struct wsmfa_question const *question,
 		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
-	(void)answer;
+	if (wsmfa_method_gone(login, question)) {
+		wsmfa_cell_gone(login, question, answer, out);
+		return;
+	}
 	wsmfa_ask_again(login, question, question->attempt, &out->ask);
 	wsmfa_plan_aside(out, WSMFA_REASON_SWITCHED);
 	if (question->kind != WSMFA_ASK_METHOD)
 		out->note = WSMFA_TEXT_NOTE_METHODS;
+}
+
+/** What was asked for can't be used any more: another way, and nothing to count a guess on. */
+void wsmfa_cell_gone(struct wsmfa_login const *login, struct wsmfa_question const *question,
+		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+{
+	(void)answer;
+	wsmfa_ask_method(login, question->attempt, &out->ask);
+	wsmfa_plan_aside(out, WSMFA_REASON_NO_USABLE_METHOD);
+	out->judgement.kind = WSMFA_ASK_METHOD; // what the answer once proved, it does not prove now
+	out->note = WSMFA_TEXT_NOTE_NOT_AVAILABLE;
 }
 
 void wsmfa_cell_switch(struct wsmfa_login const *login, struct wsmfa_question const *question,
@@ -174,7 +188,8 @@ void wsmfa_cell_switch(struct wsmfa_login const *login, struct wsmfa_question co
 
 	if (kind == WSMFA_KIND_NONE || !wsmfa_ask_second_factor(login, kind, question->attempt, &out->ask)) {
 		wsmfa_cell_list(login, question, answer, out);
-		out->note2 = out->note;
+		if (out->note != WSMFA_TEXT_NOTE_NOT_AVAILABLE)
+			out->note2 = out->note;
 		out->note = WSMFA_TEXT_NOTE_NOT_AVAILABLE;
 		return;
 	}
@@ -227,13 +242,10 @@ void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const
 {
 	uint8_t mac[WSMFA_HASH_LEN];
 
-	if (question->code_expires_at == WSMFA_TIME_NONE || question->code_expires_at <= login->at) {
+	/* of a repeat the store says what it was in time for */
+	if (!login->repeat &&
+	    (question->code_expires_at == WSMFA_TIME_NONE || question->code_expires_at <= login->at)) {
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_EXPIRED);
-		return;
-	}
-	if (!wsmfa_usable_find(login, WSMFA_KIND_SMS, question->authenticator_id)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
-				  WSMFA_TEXT_REFUSE_NO_METHOD);
 		return;
 	}
 	if (wsmfa_code_mac(mac, login->macs, login->account->id, answer->text) &&
@@ -248,23 +260,16 @@ void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const
 void wsmfa_cell_recovery(struct wsmfa_login const *login, struct wsmfa_question const *question,
 			 struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
-	if (!judge_recovery(login, answer, out)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
-				  WSMFA_TEXT_REFUSE_NO_METHOD);
-		return;
-	}
+	(void)judge_recovery(login, answer, out);
 	wsmfa_ask_same(login, question, WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
 
 void wsmfa_cell_wait(struct wsmfa_login const *login, struct wsmfa_question const *question,
 		     struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
+	(void)login;
+	(void)question;
 	(void)answer;
-	if (!wsmfa_usable_find(login, WSMFA_KIND_PUSH, question->authenticator_id)) {
-		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_NO_USABLE_METHOD,
-				  WSMFA_TEXT_REFUSE_NO_METHOD);
-		return;
-	}
 	out->move = WSMFA_MOVE_WAIT;
 	out->method = WSMFA_KIND_PUSH;
 }

@@ -96,7 +96,8 @@ void wsmfa_enroll_choose(struct wsmfa_login const *login, struct wsmfa_question 
 	enum wsmfa_kind const kind = wsmfa_answer_kind(answer, login->enrollable);
 	int32_t const attempt = question->kind == WSMFA_ASK_ENROLL_METHOD ? 1 : question->attempt;
 
-	if (kind == WSMFA_KIND_NONE || kind == wsmfa_ask_kind(question->kind)) {
+	/* a code by SMS may be sent again; a key stays the same */
+	if (kind == WSMFA_KIND_NONE || (kind == WSMFA_KIND_TOTP && question->kind == WSMFA_ASK_ENROLL_TOTP)) {
 		wsmfa_enroll_again(login, question, answer, out);
 		if (out->asks && kind == WSMFA_KIND_NONE)
 			out->note = WSMFA_TEXT_NOTE_NOT_AVAILABLE;
@@ -115,8 +116,7 @@ void wsmfa_enroll_totp(struct wsmfa_login const *login, struct wsmfa_question co
 	struct wsmfa_totp_result result = { .match = WSMFA_TOTP_BROKEN };
 	struct wsmfa_secret key;
 
-	if (wsmfa_unseal(login->ring, login->account->id, question->authenticator_id, question->sealed,
-			 question->sealed_len, &key) == WSMFA_UNSEALED_OK) {
+	if (wsmfa_question_key(login, question, &key)) {
 		struct wsmfa_totp const totp = { .key = &key, .algorithm = WSMFA_SHA1, .digits = 6, .period = 30 };
 
 		result = wsmfa_totp_check(&totp, login->set->totp_window, 0, -1, login->at, answer->text);
@@ -143,7 +143,8 @@ void wsmfa_enroll_sms(struct wsmfa_login const *login, struct wsmfa_question con
 {
 	uint8_t mac[WSMFA_HASH_LEN];
 
-	if (question->code_expires_at == WSMFA_TIME_NONE || question->code_expires_at <= login->at) {
+	if (!login->repeat &&
+	    (question->code_expires_at == WSMFA_TIME_NONE || question->code_expires_at <= login->at)) {
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_EXPIRED);
 		return;
 	}

@@ -62,6 +62,13 @@ enum wsmfa_kind wsmfa_answer_kind(struct wsmfa_answer const *answer, uint32_t ki
 /** An authenticator of this kind that can be used; the one with `id` where id is not 0. NULL for none. */
 struct wsmfa_authenticator const *wsmfa_usable_find(struct wsmfa_login const *login, enum wsmfa_kind kind, int64_t id);
 
+/** Was what this question asks for removed, disabled, forbidden or used up since? */
+bool wsmfa_method_gone(struct wsmfa_login const *login, struct wsmfa_question const *question);
+
+/** The key of a TOTP enrolment, out of its question. False: it does not open here. Wipe it either way. */
+bool wsmfa_question_key(struct wsmfa_login const *login, struct wsmfa_question const *question,
+			struct wsmfa_secret *key);
+
 enum wsmfa_kind wsmfa_ask_kind(enum wsmfa_question_kind question);
 
 /** The code, keyword or recovery code that came with the password. */
@@ -73,6 +80,7 @@ typedef void wsmfa_cell_t(struct wsmfa_login const *, struct wsmfa_question cons
 
 wsmfa_cell_t wsmfa_cell_again;
 wsmfa_cell_t wsmfa_cell_list;
+wsmfa_cell_t wsmfa_cell_gone;
 wsmfa_cell_t wsmfa_cell_switch;
 wsmfa_cell_t wsmfa_cell_wrong;
 wsmfa_cell_t wsmfa_cell_totp;
