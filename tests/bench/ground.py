@@ -61,12 +61,15 @@ class Ground(place.Place):
             self.cluster.migrate(name)
 
     @contextlib.contextmanager
-    def session(self, database, user=world.SUPERUSER):
-        """A connection with the cluster's own settings, durable commits among them."""
-        connection = psycopg2.connect(host=str(self.cluster.home), port=self.cluster.port, user=user, dbname=database)
+    def session(self, database, role=None):
+        """A connection with the cluster's own settings, durable commits among them; in a role that need not log in."""
+        connection = psycopg2.connect(host=str(self.cluster.home), port=self.cluster.port, user=world.SUPERUSER,
+                                      dbname=database)
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
+                if role:
+                    cursor.execute(f"set role {role}")
                 yield cursor
         finally:
             connection.close()

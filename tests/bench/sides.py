@@ -2,9 +2,11 @@
 
 Apart from login.py, which runs them in turn and compares. docs/benchmarks.md says in words what each does and does not do.
 """
+import base64
+import io
 import pathlib
 
-from ground import SECRET, place, world
+from ground import key_of, place, world
 
 PEER = """
 server peer {
@@ -40,11 +42,6 @@ SQL_QUERIES = SQL_SCHEMA.with_name("queries.conf")
 
 def load_radius(ground, database, count):
     """Debian's schema for rlm_sql with the same accounts: a password and a key each."""
-    import base64
-    import io
-
-    from ground import key_of
-
     ground.make_database(database)
     schema = world.SYSTEM_RADDB / SQL_SCHEMA
     if not schema.exists():
@@ -75,16 +72,25 @@ class Side:
 
     def __init__(self, letter, name, server, ours=True, phones=None, **options):
         self.letter, self.name, self.server, self.ours, self.phones, self.options = letter, name, server, ours, phones, options
-        self.accounts = None
-        self.next = 0
+
+    @property
+    def next(self):
+        """The account to begin with: sides of one server share it, so that none logs in twice within a step."""
+        return getattr(self.server, "next_account", 0)
+
+    @next.setter
+    def next(self, number):
+        self.server.next_account = number
 
 
-def sides(ground, count):
-    """All of them, their databases filled and their servers started."""
+def sides(ground, count, before=None):
+    """All of them, their databases filled and their servers started; before(ground) is called between the two."""
     load_radius(ground, "radius", count)
     ground.load_accounts("wsmfa_plain", count, service="community")
     ground.load_accounts("wsmfa_totp", count, "totp")
     ground.load_accounts("wsmfa_push", count, "push")
+    if before:
+        before(ground)
     files = {"mods-available/sql": sql_module(ground, "radius")}
     plain = ground.ours("wsmfa_plain", {"127.0.0.4": place.CLIENTS["127.0.0.4"]})
     totp = ground.ours("wsmfa_totp", {a: place.CLIENTS[a] for a in ("127.0.0.1", "127.0.0.2")})
@@ -102,6 +108,3 @@ def sides(ground, count):
     for server in {id(s.server): s.server for s in found}.values():
         server.start()
     return found
-
-
-__all__ = ["SECRET", "Side", "sides"]

@@ -48,7 +48,7 @@ def pgbench(ground, database, script, last, seconds, clients=32):
     rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
     latency = re.search(r"^latency average = ([\d.]+)", done.stdout, re.M)
     if done.returncode or not rate:
-        raise world.Trouble(f"pgbench failed: {done.stderr}")
+        raise world.Trouble(f"pgbench failed with {done.returncode}: {done.stdout}{done.stderr}")
     failed = re.search(r"^number of failed transactions: (\d+)", done.stdout, re.M)
     if failed and int(failed[1]):
         raise world.Trouble(f"pgbench: {failed[1]} transactions failed: {done.stderr}")
