@@ -34,6 +34,16 @@ bool wsmfa_breaker_pass(struct wsmfa_breaker *b, uint64_t now_ms)
 	return pass;
 }
 
+void wsmfa_breaker_return(struct wsmfa_breaker *b, uint64_t now_ms)
+{
+	pthread_mutex_lock(&b->lock);
+	if (b->state == WSMFA_BREAKER_PROBING) {
+		b->state = WSMFA_BREAKER_OPEN;
+		b->try_at_ms = now_ms;
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
 bool wsmfa_breaker_up(struct wsmfa_breaker *b, uint64_t now_ms)
 {
 	bool up;

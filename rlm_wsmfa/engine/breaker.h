@@ -29,6 +29,8 @@ void wsmfa_breaker_init(struct wsmfa_breaker *, int32_t failures_max, int32_t op
 void wsmfa_breaker_free(struct wsmfa_breaker *);
 /** May a message pass now? Of an open breaker whose time is over, exactly one does: the probe. */
 bool wsmfa_breaker_pass(struct wsmfa_breaker *, uint64_t now_ms);
+/** What has passed was not tried after all: another one may be the probe. */
+void wsmfa_breaker_return(struct wsmfa_breaker *, uint64_t now_ms);
 /** Would one pass? Reserves nothing. */
 bool wsmfa_breaker_up(struct wsmfa_breaker *, uint64_t now_ms);
 /** A message has ended; `worked` as far as the provider is concerned. */

@@ -33,25 +33,21 @@ static char *counters_json(struct wsmfa_engine *e)
 	struct wsmfa_engine_counters *c = &e->count;
 	json_t *o = json_object();
 	char *text;
-	uint64_t notices_lost;
 	size_t queued;
 
 	pthread_mutex_lock(&e->events.lock);
 	queued = e->events.len;
 	pthread_mutex_unlock(&e->events.lock);
-	pthread_mutex_lock(&e->notices_lock);
-	notices_lost = c->notices_lost;
-	pthread_mutex_unlock(&e->notices_lock);
 	set_number(o, "woken", c->woken);
 	set_number(o, "timed_out", c->timed_out);
 	set_number(o, "never_came", c->never_came);
 	set_number(o, "uncollected", c->uncollected);
 	set_number(o, "notified", c->notified);
 	set_number(o, "caught_up", c->caught_up);
-	set_number(o, "park_refused_full", atomic_load(&c->refused_full));
-	set_number(o, "park_refused_dead", atomic_load(&c->refused_dead));
-	set_number(o, "park_refused_account", atomic_load(&c->refused_account));
-	set_number(o, "park_refused_breaker", atomic_load(&c->refused_breaker));
+	set_number(o, "park_refused_full", c->refused_full);
+	set_number(o, "park_refused_dead", c->refused_dead);
+	set_number(o, "park_refused_account", c->refused_account);
+	set_number(o, "park_refused_breaker", c->refused_breaker);
 	set_number(o, "packets", e->park.count.received);
 	set_number(o, "packets_malformed", e->park.count.malformed);
 	set_number(o, "packets_forged", e->park.count.forged);
@@ -66,7 +62,7 @@ static char *counters_json(struct wsmfa_engine *e)
 	set_number(o, "push_reports", c->reports);
 	set_number(o, "notices", c->notices);
 	set_number(o, "notices_failed", c->notices_failed);
-	set_number(o, "notices_lost", notices_lost);
+	set_number(o, "notices_lost", c->notices_lost);
 	set_number(o, "http_requests", c->http_requests);
 	set_number(o, "http_retries", c->http_retries);
 	set_number(o, "talks", e->talks_len);

@@ -3,6 +3,7 @@
 #include "engine/http.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <string.h>
 
 #include "engine/http_call.h"
@@ -10,6 +11,7 @@
 #include "provider/settings.h"
 
 #define CONNECTIONS_KEPT 256L
+#define RUNNING_MAX      8192U
 
 struct wsmfa_http {
 	uv_loop_t *loop;
@@ -18,9 +20,20 @@ struct wsmfa_http {
 	struct wsmfa_timers *timers; //!< of calls that stand in line
 	struct wsmfa_gates gates;
 	LIST_HEAD(, wsmfa_http_call) calls;
+	unsigned running, running_max; //!< calls that libcurl has; each may need a descriptor
 };
 
 static void http_pump(struct wsmfa_http *http);
+
+/** libcurl lets go of it. */
+static void call_take_back(struct wsmfa_http_call *call)
+{
+	if (!call->added)
+		return;
+	curl_multi_remove_handle(call->http->multi, call->easy);
+	call->http->running--;
+	call->added = false;
+}
 
 static void call_free(struct wsmfa_http_call *call)
 {
@@ -28,8 +41,7 @@ static void call_free(struct wsmfa_http_call *call)
 
 	wsmfa_timer_clear(http->timers, &call->timer);
 	wsmfa_gate_leave(&call->gate);
-	if (call->added)
-		curl_multi_remove_handle(http->multi, call->easy);
+	call_take_back(call);
 	LIST_REMOVE(call, link);
 	wsmfa_http_call_release(call);
 }
@@ -43,9 +55,7 @@ static void call_finish(struct wsmfa_http_call *call, CURLcode code)
 
 	wsmfa_http_call_result(call, code, &answer, problem, sizeof(problem));
 	/* libcurl lets go of the request first: what `done` does to it is no longer its business. */
-	if (call->added)
-		curl_multi_remove_handle(call->http->multi, call->easy);
-	call->added = false;
+	call_take_back(call);
 	done(ctx, &answer);
 	call_free(call);
 }
@@ -75,16 +85,18 @@ static void http_pump(struct wsmfa_http *http)
 {
 	struct wsmfa_gate_entry *entry;
 
-	while ((entry = wsmfa_gate_next(&http->gates))) {
+	while (http->running < http->running_max && (entry = wsmfa_gate_next(&http->gates))) {
 		struct wsmfa_http_call *call = WSMFA_CONTAINER(entry, struct wsmfa_http_call, gate);
 		int64_t left = (int64_t)(call->until_ms - uv_now(http->loop));
 
 		wsmfa_http_call_limit(call, left > 0 ? left : 1);
 		call->added = curl_multi_add_handle(http->multi, call->easy) == CURLM_OK;
-		if (call->added)
-			wsmfa_timer_clear(http->timers, &call->timer);
-		else /* its timer ends it, unsent */
-			wsmfa_gate_leave(&call->gate);
+		if (!call->added) {
+			wsmfa_gate_leave(&call->gate); /* its timer ends it, unsent */
+			continue;
+		}
+		http->running++;
+		wsmfa_timer_clear(http->timers, &call->timer);
 	}
 }
 
@@ -168,6 +180,16 @@ static int on_timeout_change(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
+/** Half of the descriptors that this process may have; the host needs the others. */
+static unsigned running_max(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 > RUNNING_MAX)
+		return RUNNING_MAX;
+	return (unsigned)files.rlim_cur / 2;
+}
+
 struct wsmfa_http *wsmfa_http_open(uv_loop_t *loop, struct wsmfa_timers *timers)
 {
 	struct wsmfa_http *http = calloc(1, sizeof(*http));
@@ -180,6 +202,7 @@ struct wsmfa_http *wsmfa_http_open(uv_loop_t *loop, struct wsmfa_timers *timers)
 		return NULL;
 	}
 	http->loop = loop;
+	http->running_max = running_max();
 	LIST_INIT(&http->calls);
 	SLIST_INIT(&http->gates);
 	uv_timer_init(loop, &http->timer);

@@ -46,10 +46,10 @@ struct wsmfa_talk;
 
 /** Numbers since the start, for the heartbeat. */
 struct wsmfa_engine_counters {
-	uint64_t woken, timed_out, never_came, uncollected, notified, caught_up, reports;
-	uint64_t notices_lost; //!< under notices_lock
-	uint64_t sms_sent, sms_failed, push_started, push_failed, notices, notices_failed, http_requests, http_retries;
-	atomic_uint_fast64_t refused_full, refused_dead, refused_account, refused_breaker;
+	wsmfa_counter woken, timed_out, never_came, uncollected, notified, caught_up, reports;
+	wsmfa_counter sms_sent, sms_failed, push_started, push_failed, notices, notices_failed, notices_lost;
+	wsmfa_counter http_requests, http_retries;
+	wsmfa_counter refused_full, refused_dead, refused_account, refused_breaker;
 };
 
 struct wsmfa_engine {
@@ -64,7 +64,7 @@ struct wsmfa_engine {
 	pthread_t thread;
 	/* any thread */
 	uv_async_t async;
-	atomic_uint_fast64_t alive_ms; //!< when the loop last turned
+	wsmfa_counter alive_ms; //!< when the loop last turned
 	atomic_bool stopping;
 	struct wsmfa_waiters waiters;
 	struct wsmfa_events events;
@@ -136,6 +136,8 @@ struct wsmfa_talk_owner {
 bool wsmfa_talk_begin(struct wsmfa_engine *, struct wsmfa_outlet *, struct wsmfa_message const *, uint64_t deadline_ms,
 		      struct wsmfa_talk_owner const *, int64_t id);
 void wsmfa_talk_end_all(struct wsmfa_engine *);
+/** The outlet of a job that sends something, NULL for one that only waits, or of an unknown provider. */
+struct wsmfa_outlet *wsmfa_outlet_of(struct wsmfa_engine *, struct wsmfa_job const *);
 /** NULL when there is none of that name. */
 struct wsmfa_outlet *wsmfa_outlet_find(struct wsmfa_engine *, enum wsmfa_kind channel, char const *name);
 

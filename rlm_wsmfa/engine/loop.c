@@ -31,38 +31,29 @@ static bool engine_alive(struct wsmfa_engine *e)
 	return !atomic_load(&e->stopping) && wsmfa_monotonic_ms() < atomic_load(&e->alive_ms) + WSMFA_DEAD_MS;
 }
 
-/** May a message go to the job's provider now? */
-static bool job_passes(struct wsmfa_engine *e, struct wsmfa_job const *job)
-{
-	enum wsmfa_kind channel = job->kind == WSMFA_JOB_SMS ? WSMFA_KIND_SMS : WSMFA_KIND_PUSH;
-	struct wsmfa_outlet *outlet;
-
-	if (job->kind == WSMFA_JOB_WAIT)
-		return true;
-	outlet = wsmfa_outlet_find(e, channel, job->provider);
-	return outlet && wsmfa_breaker_pass(&outlet->breaker, wsmfa_monotonic_ms());
-}
-
 enum wsmfa_park_status wsmfa_engine_park(struct wsmfa_engine *e, struct wsmfa_job const *job)
 {
+	uint64_t now = wsmfa_monotonic_ms();
+	struct wsmfa_outlet *outlet = wsmfa_outlet_of(e, job);
 	enum wsmfa_park_status status;
 
 	if (!e->config.park_address || job->ticket <= 0 || !engine_alive(e)) {
 		atomic_fetch_add(&e->count.refused_dead, 1);
 		return WSMFA_PARK_DEAD;
 	}
-	if (!job_passes(e, job)) {
+	if (job->kind != WSMFA_JOB_WAIT && (!outlet || !wsmfa_breaker_pass(&outlet->breaker, now))) {
 		atomic_fetch_add(&e->count.refused_breaker, 1);
 		return WSMFA_PARK_BREAKER;
 	}
-	status = wsmfa_waiters_add(&e->waiters, e, job, wsmfa_monotonic_ms(), wsmfa_wall_now(),
-				   (size_t)e->config.park_max, (size_t)e->config.park_account_max);
-	if (status == WSMFA_PARK_OK)
+	status = wsmfa_waiters_add(&e->waiters, e, job, now, wsmfa_wall_now(), (size_t)e->config.park_max,
+				   (size_t)e->config.park_account_max);
+	if (status == WSMFA_PARK_OK) {
 		uv_async_send(&e->async);
-	else if (status == WSMFA_PARK_ACCOUNT_FULL)
-		atomic_fetch_add(&e->count.refused_account, 1);
-	else
-		atomic_fetch_add(&e->count.refused_full, 1);
+		return status;
+	}
+	if (outlet)
+		wsmfa_breaker_return(&outlet->breaker, now);
+	atomic_fetch_add(status == WSMFA_PARK_ACCOUNT_FULL ? &e->count.refused_account : &e->count.refused_full, 1);
 	return status;
 }
 

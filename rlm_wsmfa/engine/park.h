@@ -6,9 +6,10 @@
 #include <uv.h>
 
 #include "engine/waiters.h"
+#include "engine/wall.h"
 
 struct wsmfa_park_counters {
-	uint64_t received, malformed, forged, strange, unknown, answered, unsent;
+	wsmfa_counter received, malformed, forged, strange, unknown, answered, unsent;
 };
 
 struct wsmfa_park {

@@ -124,7 +124,7 @@ static struct wsmfa_talk_owner const push_owner = { .started = push_started, .en
 static void push_ask(struct wsmfa_push *push, struct wsmfa_waiter *w)
 {
 	struct wsmfa_engine *e = w->engine;
-	struct wsmfa_outlet *outlet = wsmfa_outlet_find(e, WSMFA_KIND_PUSH, w->job->provider);
+	struct wsmfa_outlet *outlet = wsmfa_outlet_of(e, w->job);
 
 	if (push->talking || push->reporting)
 		return;

@@ -43,6 +43,13 @@ struct wsmfa_outlet *wsmfa_outlet_find(struct wsmfa_engine *e, enum wsmfa_kind c
 	return NULL;
 }
 
+struct wsmfa_outlet *wsmfa_outlet_of(struct wsmfa_engine *e, struct wsmfa_job const *job)
+{
+	if (job->kind == WSMFA_JOB_WAIT)
+		return NULL;
+	return wsmfa_outlet_find(e, job->kind == WSMFA_JOB_SMS ? WSMFA_KIND_SMS : WSMFA_KIND_PUSH, job->provider);
+}
+
 /** The wall clock as it runs since the beginning: steps of it do not reach a conversation. */
 static wsmfa_time_t talk_at(struct wsmfa_talk const *t)
 {

@@ -91,7 +91,7 @@ static struct wsmfa_talk_owner const sms_owner = { .ended = sms_ended };
 static void sms_begin(struct wsmfa_waiter *w)
 {
 	struct wsmfa_engine *e = w->engine;
-	struct wsmfa_outlet *outlet = wsmfa_outlet_find(e, WSMFA_KIND_SMS, w->job->provider);
+	struct wsmfa_outlet *outlet = wsmfa_outlet_of(e, w->job);
 
 	if (!outlet || !wsmfa_talk_begin(e, outlet, &w->job->message, w->expires_at_ms, &sms_owner, w->node.key))
 		sms_ended(e, w->node.key, WSMFA_DELIVERY_FAILED, false);
@@ -114,6 +114,10 @@ static void waiter_begin(struct wsmfa_waiter *w)
 	w->parked = true;
 	LIST_INSERT_HEAD(&e->parked, w, parked_link);
 	if (!wsmfa_waiter_waits(&e->waiters, w)) {
+		struct wsmfa_outlet *outlet = w->job ? wsmfa_outlet_of(e, w->job) : NULL;
+
+		if (outlet)
+			wsmfa_breaker_return(&outlet->breaker, wsmfa_engine_now(e));
 		on_wake_at(&w->timer);
 		return;
 	}

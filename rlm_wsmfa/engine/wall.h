@@ -5,6 +5,9 @@
 
 #include "core/types.h"
 
+/** A number that one thread writes and another may read. */
+typedef _Atomic uint64_t wsmfa_counter;
+
 /** The wall clock. */
 wsmfa_time_t wsmfa_wall_now(void);
 /** Milliseconds of the monotonic clock that uv_now() reads too. Any thread. */
