@@ -112,11 +112,9 @@ static struct wsmfa_woken outcome(struct wsmfa_engine *e, int64_t ticket)
 	return woken;
 }
 
-static void try_ways(enum wsmfa_kind channel, char const *type, char const *const *settings, struct way const *ways,
-		     size_t n)
+/** Goes every way; frees the provider. */
+static void try_provider(struct wsmfa_provider *p, struct way const *ways, size_t n)
 {
-	struct wsmfa_provider *p = configure(channel, type, settings);
-
 	for (size_t i = 0; i < n; i++) {
 		struct way const *way = &ways[i];
 		struct wsmfa_engine *e = engine_of(&p);
@@ -131,8 +129,8 @@ static void try_ways(enum wsmfa_kind channel, char const *type, char const *cons
 		woken = outcome(e, job.ticket);
 		count = fake_provider_count(&vendor, way->counted);
 		if (woken.delivery != way->delivery || count != way->count)
-			print_message("# %s, way %zu (%s): delivery %d, %zu requests\n", type, i, way->script[1],
-				      woken.delivery, count);
+			print_message("# %s, way %zu (%s): delivery %d, %zu requests\n", p->ops->type, i,
+				      way->script[1], woken.delivery, count);
 		assert_int_equal(woken.delivery, way->delivery);
 		assert_int_equal(count, way->count);
 		wsmfa_engine_free(e);
@@ -140,7 +138,8 @@ static void try_ways(enum wsmfa_kind channel, char const *type, char const *cons
 	p->ops->free(p);
 }
 
-#define WAYS(_channel, _type, _settings, _ways) try_ways(_channel, _type, _settings, _ways, LENGTH(_ways))
+#define WAYS(_channel, _type, _settings, _ways) \
+	try_provider(configure(_channel, _type, _settings), _ways, LENGTH(_ways))
 
 /* What every SMS gateway may do to us. Oversized, malformed, lost: it may have been sent, so never again. */
 #define SMS_HOSTILE(_path)                                                        \
@@ -253,6 +252,108 @@ static void sms_http(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "body")),
 			    "{\"to\":\"+358401234567\",\"text\":\"Your code: 123456 & more <\\\"\xc3\xa9\\\">\"}");
 	json_decref(list);
+}
+
+/** Reads a shipped recipe as FreeRADIUS would, with the test's gateway in the URL. */
+static struct wsmfa_provider *recipe(char const *file, char const *user, char const *password)
+{
+	static char names[SETTINGS_MAX][64], values[SETTINGS_MAX][512];
+	struct wsmfa_setting settings[SETTINGS_MAX];
+	char path[512], line[512], err[512] = "";
+	struct wsmfa_provider *p;
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/raddb/mods-config/wsmfa/%s", getenv("WSMFA_SRCDIR"), file);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		char word[500];
+
+		if (sscanf(line, " %63[a-z_] = '%499[^']'", names[n], word) != 2 &&
+		    sscanf(line, " %63[a-z_] = %499[a-zA-Z]", names[n], word) != 2)
+			continue;
+		if (strcmp(names[n], "type") == 0)
+			continue;
+		if (strcmp(names[n], "url") == 0)
+			snprintf(values[n], sizeof(values[n]), "%s%s", vendor.url, strchr(strstr(word, "//") + 2, '/'));
+		else if (strcmp(names[n], "user") == 0)
+			snprintf(values[n], sizeof(values[n]), "%s", user);
+		else if (strcmp(names[n], "password") == 0)
+			snprintf(values[n], sizeof(values[n]), "%s", password);
+		else
+			snprintf(values[n], sizeof(values[n]), "%s", word);
+		settings[n] = (struct wsmfa_setting) { names[n], values[n], file, (int)n };
+		n++;
+	}
+	(void)fclose(f);
+	p = wsmfa_provider_find(WSMFA_KIND_SMS, "http")->configure("x", settings, n, err, sizeof(err));
+	assert_string_equal(p ? "" : err, "");
+	return p;
+}
+
+/** One parameter of what came first, decoded. */
+static void assert_parameter(char const *where, char const *name, char const *expected)
+{
+	json_t *list = fake_provider_requests(&vendor);
+	char const *text = json_string_value(json_object_get(json_array_get(list, 0), where));
+	char find[64], *at, *decoded;
+
+	snprintf(find, sizeof(find), "%s=", name);
+	at = strstr(text, find);
+	assert_non_null(at);
+	at += strlen(find);
+	decoded = curl_easy_unescape(NULL, at, (int)strcspn(at, "&"), NULL);
+	assert_string_equal(decoded, expected);
+	curl_free(decoded);
+	json_decref(list);
+}
+
+static void recipe_for_kannel(void **state)
+{
+	struct way const ways[] = {
+		{ { "/", "queued" }, WSMFA_DELIVERY_SENT, "/", 1, 0 },
+		{ { "/", "unroutable" }, WSMFA_DELIVERY_REFUSED, "/", 1, 0 },
+		{ { "/", "temporal" }, WSMFA_DELIVERY_SENT, "/", 2, 0 },
+		{ { "/", "status:503", "/", "status:503" }, WSMFA_DELIVERY_FAILED, "/", 2, 3000 },
+		{ { "/", "notjson" }, WSMFA_DELIVERY_UNKNOWN, "/", 1, 0 },
+		SMS_HOSTILE("/"),
+		{ { NULL }, WSMFA_DELIVERY_SENT, "/cgi-bin/sendsms", 1, 0 },
+	};
+	struct way const denied[] = { { { NULL }, WSMFA_DELIVERY_FAILED, "/", 1, 0 } };
+
+	(void)state;
+	try_provider(recipe("sms-kannel.conf", "kannel", "pass&word"), ways, LENGTH(ways));
+	assert_parameter("query", "to", "+358401234567");
+	assert_parameter("query", "text", "Your code: 123456 & more <\"\xc3\xa9\">");
+	assert_parameter("query", "coding", "2");
+	assert_parameter("query", "validity", "5");
+	try_provider(recipe("sms-kannel.conf", "kannel", "wrong"), denied, LENGTH(denied));
+}
+
+static void recipe_for_vonage(void **state)
+{
+	struct way const ways[] = {
+		{ { "/", "1" }, WSMFA_DELIVERY_SENT, "/", 2, 0 },
+		{ { "/", "5" }, WSMFA_DELIVERY_SENT, "/", 2, 0 },
+		{ { "/", "10" }, WSMFA_DELIVERY_SENT, "/", 2, 0 },
+		{ { "/", "2" }, WSMFA_DELIVERY_FAILED, "/", 1, 0 },
+		{ { "/", "9" }, WSMFA_DELIVERY_FAILED, "/", 1, 0 },
+		{ { "/", "11" }, WSMFA_DELIVERY_FAILED, "/", 1, 0 },
+		{ { "/", "15" }, WSMFA_DELIVERY_FAILED, "/", 1, 0 },
+		{ { "/", "7" }, WSMFA_DELIVERY_REFUSED, "/", 1, 0 },
+		SMS_HOSTILE("/"),
+		SMS_JSON("/"),
+		{ { NULL }, WSMFA_DELIVERY_SENT, "/sms/json", 1, 0 },
+	};
+	struct way const denied[] = { { { NULL }, WSMFA_DELIVERY_FAILED, "/", 1, 0 } };
+
+	(void)state;
+	try_provider(recipe("sms-vonage.conf", "key", "secret"), ways, LENGTH(ways));
+	assert_parameter("body", "to", "358401234567");
+	assert_parameter("body", "type", "unicode");
+	assert_parameter("body", "ttl", "300000");
+	try_provider(recipe("sms-vonage.conf", "key", "wrong"), denied, LENGTH(denied));
 }
 
 static char const *const auth0[] = { "url",           "URL",  "client_id", "client", "client_secret",
@@ -606,6 +707,8 @@ int main(void)
 		cmocka_unit_test(sms_twilio),
 		cmocka_unit_test(sms_aws_sns),
 		cmocka_unit_test(sms_http),
+		cmocka_unit_test(recipe_for_kannel),
+		cmocka_unit_test(recipe_for_vonage),
 		cmocka_unit_test(push_auth0),
 		cmocka_unit_test(push_auth0_polls),
 		cmocka_unit_test(push_duo),
