@@ -9,6 +9,7 @@
 #include "fake_db.h"
 
 #define KEPT_MAX 20000
+#define IDS_MAX  65536
 
 struct pending {
 	struct pending *next;
@@ -32,7 +33,7 @@ static bool is_up;
 static enum wsmfa_db_result result;
 static char *kept[KEPT_MAX];
 static size_t kept_len;
-static int64_t notifies[4096], answered[4096];
+static int64_t notifies[IDS_MAX], answered[IDS_MAX];
 static size_t notifies_len, answered_len;
 
 void fake_db_reset(void)
@@ -63,7 +64,8 @@ void fake_db_set_up(bool up)
 void fake_db_notify(int64_t id)
 {
 	pthread_mutex_lock(&lock);
-	notifies[notifies_len++] = id;
+	if (notifies_len < IDS_MAX)
+		notifies[notifies_len++] = id;
 	wake();
 	pthread_mutex_unlock(&lock);
 }
@@ -128,7 +130,7 @@ static bool listed(char const *ids, int64_t id)
 
 static void finish(struct pending *p)
 {
-	int64_t found[4096];
+	static int64_t found[IDS_MAX];
 	size_t n = 0;
 	enum wsmfa_db_result r;
 
@@ -147,7 +149,7 @@ static void finish(struct pending *p)
 static void on_async(uv_async_t *async)
 {
 	struct wsmfa_db *db = async->data;
-	int64_t ids[4096];
+	static int64_t ids[IDS_MAX];
 	size_t n;
 	bool up;
 
