@@ -70,7 +70,6 @@ tests_unit_test_store_conn_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_conn_SOURCES = tests/unit/test_store_conn.c
 tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.c
 tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.h
-tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 # The same scenarios on PostgreSQL: tests/sql/store.t.
 tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c
@@ -91,6 +90,7 @@ endif
 tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
 tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
+tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.h
 # The login without a server: LOGIN_WORLD is what its tests stand in.
 LOGIN_WORLD = tests/unit/login_people.c tests/unit/login_world.c tests/unit/login_world.h
 tests_unit_test_flow_table_SOURCES = tests/unit/test_flow_table.c $(LOGIN_WORLD)
