@@ -91,6 +91,7 @@ tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
 tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
 tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.h
+if TESTS_ENABLED
 # The login without a server: LOGIN_WORLD is what its tests stand in.
 LOGIN_WORLD = tests/unit/login_people.c tests/unit/login_world.c tests/unit/login_world.h
 tests_unit_test_flow_table_SOURCES = tests/unit/test_flow_table.c $(LOGIN_WORLD)
@@ -98,3 +99,4 @@ tests_unit_test_flow_choice_SOURCES = tests/unit/test_flow_choice.c $(LOGIN_WORL
 tests_unit_test_flow_sms_SOURCES = tests/unit/test_flow_sms.c $(LOGIN_WORLD)
 tests_unit_test_flow_push_SOURCES = tests/unit/test_flow_push.c $(LOGIN_WORLD)
 tests_unit_test_flow_again_SOURCES = tests/unit/test_flow_again.c $(LOGIN_WORLD)
+endif
