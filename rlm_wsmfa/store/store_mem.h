@@ -46,6 +46,10 @@ void wsmfa_mem_ticket(struct wsmfa_store *s, int64_t account_id, uint8_t const *
 void wsmfa_mem_exempt(struct wsmfa_store *s, int64_t account_id, wsmfa_time_t until);
 /** `at` WSMFA_TIME_NONE enables again. */
 void wsmfa_mem_disable_account(struct wsmfa_store *s, int64_t account_id, wsmfa_time_t at);
+/** The account goes, with all that is its own. */
+void wsmfa_mem_delete_account(struct wsmfa_store *s, int64_t account_id);
+void wsmfa_mem_move_account(struct wsmfa_store *s, int64_t account_id, char const *region);
+void wsmfa_mem_leave_services(struct wsmfa_store *s, int64_t account_id);
 void wsmfa_mem_disable_authenticator(struct wsmfa_store *s, int64_t id, wsmfa_time_t at);
 void wsmfa_mem_remove_authenticator(struct wsmfa_store *s, int64_t id);
 

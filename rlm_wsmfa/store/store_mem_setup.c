@@ -150,6 +150,35 @@ void wsmfa_mem_disable_account(struct wsmfa_store *s, int64_t account_id, wsmfa_
 	wsmfa_mem_leave(m);
 }
 
+void wsmfa_mem_delete_account(struct wsmfa_store *s, int64_t account_id)
+{
+	struct wsmfa_mem *m = setup(s);
+	struct mem_account **at = &m->accounts, *gone;
+
+	while ((*at)->a.id != account_id)
+		at = &(*at)->next;
+	gone = *at;
+	*at = gone->next;
+	free(gone);
+	wsmfa_mem_leave(m);
+}
+
+void wsmfa_mem_move_account(struct wsmfa_store *s, int64_t account_id, char const *region)
+{
+	struct wsmfa_mem *m = setup(s);
+
+	MEM_COPY(wsmfa_mem_account_find(m, account_id)->a.region, region);
+	wsmfa_mem_leave(m);
+}
+
+void wsmfa_mem_leave_services(struct wsmfa_store *s, int64_t account_id)
+{
+	struct wsmfa_mem *m = setup(s);
+
+	wsmfa_mem_account_find(m, account_id)->services_len = 0;
+	wsmfa_mem_leave(m);
+}
+
 void wsmfa_mem_disable_authenticator(struct wsmfa_store *s, int64_t id, wsmfa_time_t at)
 {
 	struct wsmfa_mem *m = setup(s);
