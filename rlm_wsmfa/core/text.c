@@ -118,32 +118,27 @@ size_t wsmfa_text_render(char *out, size_t size, char const *template, struct ws
 	return at;
 }
 
-static struct wsmfa_language const *language_find(struct wsmfa_texts const *texts, char const *code)
+/** The text of the language code[0..len), NULL where there is none. */
+static char const *text_find(struct wsmfa_texts const *texts, char const *code, size_t len, enum wsmfa_text id)
 {
-	size_t const base = strcspn(code, "-_");
+	for (size_t i = 0; i < texts->len; i++) {
+		struct wsmfa_language const *l = &texts->list[i];
 
-	for (size_t i = 0; i < texts->len; i++) {
-		if (strcmp(texts->list[i].code, code) == 0)
-			return &texts->list[i];
-	}
-	for (size_t i = 0; i < texts->len; i++) {
-		if (strlen(texts->list[i].code) == base && strncmp(texts->list[i].code, code, base) == 0) {
-			return &texts->list[i];
-		}
+		if (strlen(l->code) == len && memcmp(l->code, code, len) == 0)
+			return l->text[id];
 	}
 	return NULL;
 }
 
 char const *wsmfa_text_template(struct wsmfa_texts const *texts, char const *code, enum wsmfa_text id)
 {
-	struct wsmfa_language const *own = language_find(texts, code);
-	struct wsmfa_language const *english = language_find(texts, "en");
+	char const *text = text_find(texts, code, strlen(code), id);
 
-	if (own && own->text[id])
-		return own->text[id];
-	if (english && english->text[id])
-		return english->text[id];
-	return wsmfa_text_english(id);
+	if (!text)
+		text = text_find(texts, code, strcspn(code, "-_"), id);
+	if (!text)
+		text = text_find(texts, "en", 2, id);
+	return text ? text : wsmfa_text_english(id);
 }
 
 static bool is_ascii(char const *text)
@@ -155,11 +150,19 @@ static bool is_ascii(char const *text)
 	return true;
 }
 
+static bool is_question(char const *template)
+{
+	size_t const len = strlen(template);
+
+	return len >= 2 && strcmp(template + len - 2, ": ") == 0;
+}
+
 /** All sentences, joined by blanks; sentences before the last are left out from the front until it fits. */
 static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, char const *code,
 		 enum wsmfa_text const *ids, size_t len, struct wsmfa_text_args const *args)
 {
-	char part[4][512];
+	char part[4][2 * WSMFA_REPLY_MAX]; // what is longer is cut anyway
+	char const *last = "";
 	size_t parts = 0;
 	size_t first = 0;
 	size_t total = 0;
@@ -168,8 +171,8 @@ static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, cha
 	for (size_t i = 0; i < len && parts < 4; i++) {
 		if (ids[i] == WSMFA_TEXT_NONE)
 			continue;
-		total +=
-			wsmfa_text_render(part[parts], sizeof(part[0]), wsmfa_text_template(texts, code, ids[i]), args);
+		last = wsmfa_text_template(texts, code, ids[i]);
+		total += wsmfa_text_render(part[parts], sizeof(part[0]), last, args);
 		total += parts ? 1 : 0;
 		parts++;
 	}
@@ -184,14 +187,9 @@ static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, cha
 	out[at] = '\0';
 
 	/* A question that was cut keeps its end: clients show it as the prompt. */
-	if (total >= WSMFA_REPLY_MAX && parts > 0) {
-		char const *last = part[parts - 1];
-		size_t const last_len = strlen(last);
-
-		if (last_len >= 2 && strcmp(last + last_len - 2, ": ") == 0 && at >= 2) {
-			at = cut(out, at, WSMFA_REPLY_MAX - 3);
-			strcpy(out + at, ": ");
-		}
+	if (total >= WSMFA_REPLY_MAX && is_question(last)) {
+		at = cut(out, at, WSMFA_REPLY_MAX - 3);
+		memcpy(out + at, ": ", 3);
 	}
 }
 

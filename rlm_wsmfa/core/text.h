@@ -124,7 +124,8 @@ struct wsmfa_texts {
 };
 
 /**
- * The template of a text in the language of an account: its own, its own without region ("pt" for "pt-BR"), else English.
+ * The template of a text in the language of an account: its own, its own without region ("pt" for "pt-BR"), else English, text
+ * by text.
  * @return never NULL
  */
 char const *wsmfa_text_template(struct wsmfa_texts const *texts, char const *code, enum wsmfa_text id);

@@ -24,6 +24,7 @@ check_PROGRAMS += tests/unit/test_store_contract
 check_PROGRAMS += tests/unit/test_store_mem
 check_PROGRAMS += tests/unit/test_store_pg
 check_PROGRAMS += tests/unit/test_store_phones
+check_PROGRAMS += tests/unit/test_text
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
 check_PROGRAMS += tests/unit/test_engine
