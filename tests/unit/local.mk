@@ -3,6 +3,7 @@
 if TESTS_ENABLED
 check_PROGRAMS += tests/unit/test_answer
 check_PROGRAMS += tests/unit/test_append
+check_PROGRAMS += tests/unit/test_budget
 check_PROGRAMS += tests/unit/test_build
 check_PROGRAMS += tests/unit/test_code
 check_PROGRAMS += tests/unit/test_codec
@@ -110,4 +111,6 @@ tests_unit_test_flow_banner_SOURCES = tests/unit/test_flow_banner.c $(LOGIN_WORL
 tests_unit_test_flow_takeover_SOURCES = tests/unit/test_flow_takeover.c $(LOGIN_WORLD)
 tests_unit_test_flow_limits_SOURCES = tests/unit/test_flow_limits.c $(LOGIN_WORLD)
 tests_unit_test_flow_faults_SOURCES = tests/unit/test_flow_faults.c $(LOGIN_WORLD)
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c $(LOGIN_WORLD)
+tests_unit_test_budget_LDADD = $(LDADD) -lm
 endif
