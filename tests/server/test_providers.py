@@ -1,0 +1,285 @@
+"""Gateways and push services over real HTTP, well-behaved and hostile: a login ends or goes on, never hangs, never sends twice.
+
+The stand-in is tests/fake/provider.py. What a fault leads to is in docs/providers.md, "What became of a message".
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from place import wait_for
+
+FAKE = pathlib.Path(__file__).resolve().parent.parent / "fake/provider.py"
+
+# A provider's section, with the stand-in's address as URL; the request that makes a phone ring.
+SMS = {
+    "kannel": ("""sms kannel {{
+		type = http
+		url = '{url}/cgi-bin/sendsms?username={{user}}&password={{password}}&from={{from}}&to={{to}}&text={{text}}&charset=UTF-8&coding={{coding}}'
+		method = GET
+		user = 'kannel'
+		password = 'pass&word'
+		from = '12345'
+		success = '^202 [03]:'
+		retry = '^(429|503) '
+		refused = '^403 Not routable'
+	}}""", "/cgi-bin/sendsms"),
+    "vonage": ("""sms vonage {{
+		type = http
+		url = '{url}/sms/json'
+		body = 'api_key={{user}}&api_secret={{password}}&from={{from}}&to={{to_digits}}&text={{text}}&type={{type}}&ttl={{lifetime_ms}}'
+		user = 'key'
+		password = 'secret'
+		from = 'YOURNAME'
+		success = '^200 .*"status" *: *"0"'
+		retry = '(^429 )|(^200 .*"message-count" *: *"1".*"status" *: *"(1|5|10)")'
+		failure = '"status" *: *"[1-9][0-9]*"'
+	}}""", "/sms/json"),
+    "twilio": ("""sms twilio {{
+		account_sid = 'AC00000000000000000000000000000001'
+		auth_token = 'twilio-token'
+		from = '+15005550006'
+		base_url = '{url}'
+	}}""", "/Messages.json"),
+    "aws_sns": ("""sms aws_sns {{
+		region = 'eu-west-1'
+		access_key = 'AKIDEXAMPLE'
+		secret_key = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
+		url = '{url}/sns/'
+	}}""", "/sns/"),
+}
+PUSH = {
+    "http": ("""push http {{
+		url = '{url}/push'
+		status_url = '{url}/push/{{id}}'
+		token = 'push-token'
+		poll = 0.2
+	}}""", "/push", "POST"),
+    "auth0": ("""push auth0 {{
+		url = '{url}'
+		client_id = 'client'
+		client_secret = 'client-secret'
+		poll = 0.2
+	}}""", "/mfa/challenge", "POST"),
+    "duo": ("""push duo {{
+		host = '127.0.0.1'
+		url = '{url}'
+		ikey = 'DIEXAMPLEIKEY0000001'
+		skey = 'k3yForTestsOnly000000000000000000000000000'
+	}}""", "/auth/v2/auth", "POST"),
+}
+PASSWORD = "right & wrong"  # the one that the stand-in's Auth0 knows too
+
+# Each may end in a question or a refusal; none may hang, let in, or make a phone ring twice.
+FAULTS = ["status:401", "status:403", "status:404", "status:500", "status:503", "429:1", "429:60", "429:date:1", "429:none",
+          "x429:1", "silent", "close", "cut", "reset", "redirect", "malformed", "notjson", "wrongtypes", "numbers", "control",
+          "oversized", "headers"]
+
+
+class Fake:
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-B", FAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def call(self, path, value=None):
+        data = None if value is None else json.dumps(value).encode()
+        with urllib.request.urlopen(self.url + path, data=data, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text.strip() else None
+
+    def reset(self, **default):
+        self.call("/_reset", {})
+        if default:
+            self.call("/_default", default)
+
+    def requests(self, path, method=None):
+        found = [r for r in self.call("/_requests") if r["path"].endswith(path) or (path == "/push" and r["path"] == path)]
+        return [r for r in found if method in (None, r["method"])]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def fake():
+    made = Fake()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def servers(place, fake):
+    """A server a provider, started when it is first wanted."""
+    made = {}
+
+    def get(section, settings=None):
+        if section not in made:
+            made[section] = place.server(sections="\n\t" + section.format(url=fake.url) + "\n",
+                                         settings={"sms_wait": 2, "push_timeout": 10, **(settings or {})}).start()
+        return made[section]
+    yield get
+    for server in made.values():
+        server.stop()
+
+
+def code_of(request):
+    """The only run of digits in the text that went out."""
+    fields = urllib.parse.parse_qs(urllib.parse.urlsplit("?" + request["query"]).query)
+    fields.update(urllib.parse.parse_qs(request["body"]))
+    text = next(fields[k][0] for k in ("text", "Body", "Message") if k in fields)
+    codes = re.findall(r"\d+", text)
+    assert len(codes) == 1, text
+    return codes[0]
+
+
+@pytest.mark.parametrize("vendor", SMS)
+def test_a_code_by_sms(place, servers, fake, vendor):
+    section, path = SMS[vendor]
+    fake.reset()
+    server = servers(section)
+    person = place.person(sms="+358401234567")
+    client = server.client()
+    reply = client.ask(person.name, person.password)
+    assert reply.code == "challenge" and "67" in reply.message
+    sent = fake.requests(path)
+    assert len(sent) == 1
+    assert client.ask(person.name, code_of(sent[0]), reply.state).code == "accept"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("vendor", SMS)
+def test_a_gateway_that_misbehaves(place, servers, fake, vendor, fault):
+    section, path = SMS[vendor]
+    server = servers(section, {"sms_max": 100, "sms_number_max": 100})
+    person = place.person(sms="+358401234567", totp=True)
+    client = server.client()
+    fake.reset(action=fault)
+    state = client.ask(person.name, person.password).state
+    reply = client.ask(person.name, "sms", state, timeout=8)
+    assert reply is not None and reply.code == "challenge", fault
+    certain = fault.startswith(("429", "x429")) or (vendor == "kannel" and fault == "status:503")
+    if not certain:
+        assert len(fake.requests(path)) <= 1, "what may have arrived is not sent again"
+    # Whatever was said of the gateway, the app's code is asked for there, or after `totp`.
+    if "code from your authenticator" not in reply.message:
+        reply = client.ask(person.name, "totp", reply.state)
+    assert client.ask(person.name, person.code(), reply.state).code == "accept"
+    fake.reset()
+
+
+def push_person(place, vendor, **traits):
+    person = place.person(password=PASSWORD, push=True, **traits)
+    place.sql("update wsmfa.authenticator set provider = %s, device = 'auto' where account_id = %s and kind = 'push'", vendor,
+              person.id)
+    return person
+
+
+@pytest.mark.parametrize("vendor", PUSH)
+@pytest.mark.parametrize("said", ["approve", "deny"])
+def test_a_push(place, servers, fake, vendor, said):
+    section, path, method = PUSH[vendor]
+    fake.reset(push=said, approve_after=0.5)
+    server = servers(section)
+    person = push_person(place, vendor)
+    client = server.client()
+    reply = client.ask(person.name, person.password, timeout=8)
+    assert reply.code == "challenge" and reply.message.endswith(": ")
+    end = client.ask(person.name, b"", reply.state, timeout=20)
+    assert end.code == ("accept" if said == "approve" else "reject")
+    assert len(fake.requests(path, method)) == 1
+    if said == "deny":
+        place.event(person.name, "failed_second_factor", "suspicious")
+
+
+def test_duo_shows_its_verification_code(place, servers, fake):
+    section, _, _ = PUSH["duo"]
+    server = servers(section)
+    fake.reset(push="approve", approve_after=1.0)
+    fake.call("/_script", [["/preauth", "verified"]])
+    person = push_person(place, "duo")
+    client = server.client()
+    reply = client.ask(person.name, person.password, timeout=8)
+    assert reply.code == "challenge" and "708" in reply.message and reply.message.endswith(": ")
+    assert client.ask(person.name, b"", reply.state, timeout=20).code == "accept"
+
+
+@pytest.mark.parametrize("vendor", PUSH)
+def test_a_push_that_is_waited_for(place, servers, fake, vendor):
+    section, path, method = PUSH[vendor]
+    fake.reset(push="approve", approve_after=1.0)
+    server = servers(section)
+    person = push_person(place, vendor)
+    assert server.client("127.0.0.3").ask(person.name, person.password, timeout=20).code == "accept"
+    assert len(fake.requests(path, method)) == 1
+
+
+@pytest.mark.parametrize("vendor", PUSH)
+def test_nobody_answers_the_push(place, servers, fake, vendor):
+    section, path, method = PUSH[vendor]
+    fake.reset(push="wait")
+    server = servers(section)
+    person = push_person(place, vendor)
+    begin = time.monotonic()
+    reply = server.client("127.0.0.3").ask(person.name, person.password, timeout=20)
+    assert reply is not None and reply.code == "reject", "not past its deadline"
+    assert len(fake.requests(path, method)) == 1
+    assert time.monotonic() - begin > 5, "control: it was waited for"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("vendor", PUSH)
+def test_a_push_service_that_misbehaves(place, servers, fake, vendor, fault):
+    section, path, method = PUSH[vendor]
+    server = servers(section)
+    person = push_person(place, vendor, totp=True)
+    client = server.client()
+    fake.reset(action=fault, push="wait")
+    reply = client.ask(person.name, person.password, timeout=8)
+    assert reply is not None and reply.code == "challenge", fault
+    assert not fault.startswith("429") or len(fake.requests(path, method)) <= 4
+    if not fault.startswith(("429", "x429")):
+        assert len(fake.requests(path, method)) <= 1, "one login, one push"
+    fake.reset()
+    if "code from your authenticator" not in reply.message:
+        reply = client.ask(person.name, "totp", reply.state)
+    assert client.ask(person.name, person.code(), reply.state).code == "accept"
+
+
+def test_a_service_that_is_gone(place, make_server, fake):
+    """Nobody listens there: the next method, a breaker that says so, and other logins as ever."""
+    section = PUSH["http"][0].format(url="http://127.0.0.1:9") + "\n\t"
+    server = make_server(sections="\n\t" + section.replace("poll = 0.2", "poll = 0.2\n\t\tbreaker_failures = 2\n\t\tretry_max = 0") +
+                         "\n").start()
+    client = server.client()
+    for _ in range(3):
+        person = push_person(place, "http", totp=True)
+        reply = client.ask(person.name, person.password, timeout=10)
+        assert reply.code == "challenge" and "authenticator app" in reply.message
+        assert client.ask(person.name, person.code(), reply.state).code == "accept"
+    wait_for(lambda: "breaker" in server.fresh_log() or "http" in server.fresh_log(), "the log says that it is down")
+    heart = wait_for(lambda: [b for (b,) in place.sql("select breakers from wsmfa.server") if b.get("http") == "open"],
+                     "the heartbeat shows the open breaker", 15)
+    assert heart
+    only = push_person(place, "http")
+    reply = client.ask(only.name, only.password, timeout=10)
+    assert reply.code == "reject" and "does not work" in reply.message
+
+
+def test_secrets_stay_out_of_the_log(place, servers, fake):
+    fake.reset(push="approve")
+    section = PUSH["auth0"][0]
+    server = servers(section)
+    person = push_person(place, "auth0")
+    client = server.client()
+    reply = client.ask(person.name, person.password, timeout=8)
+    client.ask(person.name, b"", reply.state, timeout=20)
+    log = server.log()
+    for secret in (PASSWORD, "client-secret", "Fe26."):
+        assert secret not in log
