@@ -162,11 +162,16 @@ void wsmfa_push_join(struct wsmfa_waiter *w)
 
 void wsmfa_push_notified(struct wsmfa_engine *e, int64_t challenge_id)
 {
-	static struct wsmfa_woken const answered = { .delivery = WSMFA_DELIVERY_FAILED };
+	struct wsmfa_woken answered = { .delivery = WSMFA_DELIVERY_FAILED };
 	struct wsmfa_push *push = push_find(e, challenge_id);
 
 	if (!push)
 		return;
+	if (push->reporting) {
+		/* Our own report, which the database tells before it says that the report is written. */
+		answered.finished = true;
+		answered.delivery = push->delivery;
+	}
 	push_wake(e, push, &answered);
 }
 

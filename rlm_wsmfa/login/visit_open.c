@@ -134,6 +134,7 @@ static void send_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int6
 	job.message.lifetime = (int32_t)((ask->code_expires_at - v->at) / WSMFA_SECOND);
 	snprintf(job.message.device, sizeof(job.message.device), "%s", ask->authenticator->device);
 	snprintf(job.message.number, sizeof(job.message.number), "%s", ask->number);
+	job.message.can_show = asked;
 	snprintf(job.message.password, sizeof(job.message.password), "%s", v->password);
 	wsmfa_visit_message_text(s, v, WSMFA_TEXT_PUSH_TITLE, &args, &job.message);
 	park(s, v, &job, asked ? WSMFA_VISIT_SENDING : WSMFA_VISIT_PHONE, reply);

@@ -245,7 +245,8 @@ def test_a_push_service_that_misbehaves(place, servers, fake, vendor, fault):
     assert reply is not None and reply.code == "challenge", fault
     assert not fault.startswith("429") or len(fake.requests(path, method)) <= 4
     if not fault.startswith(("429", "x429")):
-        assert len(fake.requests(path, method)) <= 1, "one login, one push"
+        asked = fake.requests(path, method)
+        assert len([r for r in asked if vendor != "http" or person.name in r["body"]]) <= 1, "one login, one push"
     fake.reset()
     if "code from your authenticator" not in reply.message:
         reply = client.ask(person.name, "totp", reply.state)
