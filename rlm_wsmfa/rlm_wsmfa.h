@@ -110,6 +110,7 @@ typedef struct rlm_wsmfa_t {
 	pthread_mutex_t sites_lock; //!< of the stamps
 	_Atomic wsmfa_time_t sites_looked_at;
 	atomic_bool sites_stand;
+	atomic_bool sites_doubtful; //!< a HUP may have loaded sites that did not stand: EAP waits for a restart
 } rlm_wsmfa_t;
 
 /* rlm_wsmfa_conf.c: settings to values. 0, or -1 after one error with file, line and the way out. */

@@ -189,7 +189,12 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 	if (request->parent) return authorize_inner(inst, request);
 
 	/* EAP asks many times before it knows anybody: authenticate takes over when it has. */
-	if (wsmfa_request_is_eap(request)) return RLM_MODULE_NOOP;
+	if (wsmfa_request_is_eap(request)) {
+		if (!atomic_load(&inst->sites_doubtful)) return RLM_MODULE_NOOP;
+		RINFO("refused: EAP, since the sites were edited so that they could be gone round; restart the server");
+		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+		return RLM_MODULE_REJECT;
+	}
 
 	/* Until the module itself says otherwise, whatever the sections do ends in a reject, and a signed one. */
 	wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);

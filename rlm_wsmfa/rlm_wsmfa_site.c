@@ -132,6 +132,56 @@ static int check_fail_authentication(rlm_wsmfa_t const *inst, CONF_SECTION *post
 	return -1;
 }
 
+/** Is this the name of an EAP module? Instances have names of their own. */
+static bool is_eap(char const *name)
+{
+	CONF_SECTION *modules = cf_section_sub_find(main_config.config, "modules");
+
+	if (strcmp(name, "eap") == 0) return true;
+	for (CONF_SECTION *cs = modules ? cf_subsection_find_next(modules, NULL, "eap") : NULL; cs;
+	     cs = cf_subsection_find_next(modules, cs, "eap")) {
+		if (cf_section_name2(cs) && strcmp(cf_section_name2(cs), name) == 0) return true;
+	}
+	return false;
+}
+
+static bool calls_eap(CONF_SECTION *cs)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		if (cf_item_is_pair(ci)) {
+			if (is_eap(cf_pair_attr(cf_item_to_pair(ci)))) return true;
+		} else if (cf_item_is_section(ci)) {
+			CONF_SECTION *below = cf_item_to_section(ci);
+
+			if (is_eap(cf_section_name1(below)) || calls_eap(below)) return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * EAP asks many times before it accepts, so authorize can't fix its answer beforehand: whatever accepts by EAP has to come
+ * through the module in the same section.
+ */
+static int check_eap(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+{
+	CONF_SECTION *authenticate = cf_section_sub_find(server, "authenticate");
+
+	if (!authenticate) return 0;
+	for (CONF_ITEM *ci = cf_item_find_next(authenticate, NULL); ci; ci = cf_item_find_next(authenticate, ci)) {
+		bool bare = cf_item_is_pair(ci) && is_eap(cf_pair_attr(cf_item_to_pair(ci)));
+		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+
+		if (!bare && !(cs && (is_eap(cf_section_name1(cs)) || (calls_eap(cs) && !calls(inst, cs))))) continue;
+		cf_log_err_cs(cs ? cs : authenticate,
+			      "EAP would let in without a second factor: write \"Auth-Type eap { eap if (ok) { %s } }\" in authenticate of "
+			      "the site %s: docs/clients/wifi-eap.md",
+			      inst->name, server_name(server));
+		return -1;
+	}
+	return 0;
+}
+
 /** What waits for a phone has to be held and released by the site. */
 static int check_proxy_sections(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 {
@@ -163,7 +213,7 @@ static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 			      server_name(server));
 		return -1;
 	}
-	if (check_gate(inst, server) < 0 || check_authenticate(inst, server) < 0) return -1;
+	if (check_gate(inst, server) < 0 || check_authenticate(inst, server) < 0 || check_eap(inst, server) < 0) return -1;
 	return check_proxy_sections(inst, server);
 }
 
@@ -264,6 +314,7 @@ static void check_again(rlm_wsmfa_t *inst)
 		ERROR("rlm_wsmfa (%s): the sites were edited and could be gone round: no login is accepted until that is mended",
 		      inst->name);
 		atomic_store(&inst->sites_stand, false);
+		atomic_store(&inst->sites_doubtful, true);
 		watch_sites(inst, config);
 	} else {
 		if (!atomic_load(&inst->sites_stand)) INFO("rlm_wsmfa (%s): the sites are in order again", inst->name);

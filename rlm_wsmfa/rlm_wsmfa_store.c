@@ -85,6 +85,7 @@ int wsmfa_store_start(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	inst->pg_config = (struct wsmfa_pg_config){
 		.conninfo = inst->connection,
 		.store_timeout_ms = (int32_t)inst->store_timeout * 1000,
+		.failure_days = (int32_t)inst->failure_days,
 		.log = wsmfa_log,
 		.log_ctx = inst,
 	};

@@ -183,6 +183,11 @@ static void put_origin(struct pg_params *p, struct wsmfa_origin const *origin)
 	wsmfa_pg_put_time(p, origin->at);
 }
 
+static int32_t failure_days(struct wsmfa_pg const *pg)
+{
+	return pg->config.failure_days ? pg->config.failure_days : 30;
+}
+
 enum wsmfa_store_result wsmfa_pg_load(struct wsmfa_store *s, struct wsmfa_origin const *origin,
 				      struct wsmfa_account *out)
 {
@@ -193,6 +198,7 @@ enum wsmfa_store_result wsmfa_pg_load(struct wsmfa_store *s, struct wsmfa_origin
 	enum wsmfa_store_result r;
 
 	put_origin(&params, origin);
+	wsmfa_pg_put_int4(&params, failure_days(pg));
 	r = wsmfa_pg_call(pg, LOAD, &params, true, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
@@ -215,6 +221,7 @@ enum wsmfa_store_result wsmfa_pg_take(struct wsmfa_store *s, struct wsmfa_origin
 	put_origin(&params, origin);
 	wsmfa_pg_put_octets(&params, answer_mac, WSMFA_HASH_LEN);
 	wsmfa_pg_put_octets(&params, digest, WSMFA_HASH_LEN);
+	wsmfa_pg_put_int4(&params, failure_days(pg));
 	r = wsmfa_pg_call(pg, TAKE, &params, false, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;

@@ -17,13 +17,13 @@
 	"text, bytea, bytea, int4, timestamptz, int8, bool, bytea, timestamptz, text, text, text, bytea, int8, bytea, bool"
 
 char const wsmfa_pg_prepare[] =
-	"PREPARE wsmfa_load (text, text, text, text, timestamptz) AS SELECT " ACCOUNT
-	" FROM wsmfa.login_load($1, $2, $3, $4, $5);"
+	"PREPARE wsmfa_load (text, text, text, text, timestamptz, int4) AS SELECT " ACCOUNT
+	" FROM wsmfa.login_load($1, $2, $3, $4, $5, $6);"
 
-	"PREPARE wsmfa_take (bytea, text, text, text, text, timestamptz, bytea, bytea) AS SELECT status, "
+	"PREPARE wsmfa_take (bytea, text, text, text, text, timestamptz, bytea, bytea, int4) AS SELECT status, "
 	"question_id, question_kind, question_login, question_attempt, question_opened_at, question_expires_at, "
 	"question_authenticator_id, question_code_mac, question_code_expires_at, question_number, question_provider, "
-	"question_sealed, question_push_state, " ACCOUNT " FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8);"
+	"question_sealed, question_push_state, " ACCOUNT " FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8, $9);"
 
 	/* at account client station service kind state login attempt expires authenticator keep_code code until number phone provider
 	   digest waiter sealed banner, 5 limits */

@@ -15,6 +15,7 @@
 struct wsmfa_pg_config {
 	char const *conninfo;        //!< libpq's; secret. An application_name in it stands.
 	int32_t store_timeout_ms;    //!< a call's budget, a connection made for it included.
+	int32_t failure_days;        //!< what a load counts failures of, as in struct wsmfa_limits; 0: 30.
 	int32_t breaker_failures;    //!< consecutive calls that ended DOWN before it opens; 0: 3.
 	int32_t breaker_open_ms;     //!< the first time it opens, doubling with each probe that fails; 0: 1000.
 	int32_t breaker_open_max_ms; //!< 0: 30000.
