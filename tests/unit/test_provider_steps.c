@@ -764,40 +764,6 @@ static void throttling(void **state)
 	assert_int_equal(step.kind, WSMFA_STEP_DONE);
 }
 
-/** Every setting of every backend stands in the documentation. */
-static void settings_are_documented(void **state)
-{
-	static struct wsmfa_provider_ops const *const all[] = {
-		&wsmfa_sms_file,  &wsmfa_sms_http,   &wsmfa_sms_twilio, &wsmfa_sms_aws_sns,
-		&wsmfa_push_http, &wsmfa_push_auth0, &wsmfa_push_duo,
-	};
-	char path[512], err[512];
-	static char docs[65536];
-	FILE *f;
-
-	(void)state;
-	snprintf(path, sizeof(path), "%s/docs/providers.md", getenv("WSMFA_SRCDIR") ? getenv("WSMFA_SRCDIR") : ".");
-	f = fopen(path, "r");
-	assert_non_null(f);
-	docs[fread(docs, 1, sizeof(docs) - 1, f)] = '\0';
-	(void)fclose(f);
-	for (size_t i = 0; i < LENGTH(all); i++) {
-		char *list, *name;
-
-		assert_null(make(all[i], (char const *const[]) { "?", "", NULL }, err, sizeof(err)));
-		list = strstr(err, "section has ");
-		assert_non_null(list);
-		for (name = strtok(list + 12, ", "); name; name = strtok(NULL, ", ")) {
-			char quoted[80];
-
-			snprintf(quoted, sizeof(quoted), "`%s`", name);
-			if (!strstr(docs, quoted))
-				print_message("# docs/providers.md lacks %s\n", quoted);
-			assert_non_null(strstr(docs, quoted));
-		}
-	}
-}
-
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
@@ -821,7 +787,6 @@ int main(void)
 		cmocka_unit_test(times),
 		cmocka_unit_test(bounded_text),
 		cmocka_unit_test(throttling),
-		cmocka_unit_test(settings_are_documented),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
