@@ -38,6 +38,7 @@ tests_unit_test_ctl_csv_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_csv_LDADD = libwsmfa_ctl.la $(LDADD)
 tests_unit_test_ctl_pure_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ctl_pure_LDADD = libwsmfa_ctl.la $(LDADD) $(QRENCODE_LIBS)
+check_PROGRAMS += tests/unit/test_engine_parts
 check_PROGRAMS += tests/unit/test_engine_load
 check_PROGRAMS += tests/unit/test_flow_banner
 check_PROGRAMS += tests/unit/test_flow_faults
