@@ -181,6 +181,7 @@ class Radiusd:
         self.lib = self.home / "lib"
         self.log = self.home / "log" / "radius.log"
         self.run = self.home / "run"
+        self.env = {}
         self.process = None
         self.user = server_user(self.home.parent if self.home.parent.exists() else "/")
 
@@ -288,7 +289,8 @@ class Radiusd:
         since = len(self.log.read_text(errors="replace")) if self.log.exists() else 0
         with open(self.home / "log" / "output", "ab") as out:
             self.process = subprocess.Popen(self.command("-f", "-l", str(self.log), *words), cwd="/",
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+                                            env={**os.environ, **self.env}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                            start_new_session=True)
         self.pidfile().write_text(f"{self.process.pid}\n")
         try:
             wait_for(lambda: self.ready(since) or self.process.poll() is not None, "radiusd is ready", seconds)

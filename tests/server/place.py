@@ -273,9 +273,11 @@ class Server:
     """
 
     def __init__(self, place, home, settings=None, sections=None, edit=None, clients=None, more_clients="", site=None,
-                 server=None, modules=(), without=(), files=None, secret=SECRET, module=MODULE):
+                 server=None, modules=(), without=(), files=None, secret=SECRET, module=MODULE,
+                 env=None):
         self.place, self.secret = place, secret
         self.radiusd = world.Radiusd(home)
+        self.radiusd.env = env or {}
         self.port, self.park_port = world.free_port(), world.free_port()
         self.outbox = place.home / f"{home.name}.outbox"
         self.opened = []

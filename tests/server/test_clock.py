@@ -1,0 +1,100 @@
+"""The server's clock steps by an hour, either way, under running dialogues: nobody gets in by it, and nothing hangs."""
+import datetime
+import glob
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import world
+from place import MODULE, now
+
+
+class Clock:
+    """A radiusd whose clock is ahead of ours."""
+
+    def __init__(self, place, make_server):
+        self.place = place
+        self.file = place.home / f"clock-{next(place.numbers)}"
+        self.step(0)
+        fake = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")[0]
+        # The host loads modules so that they look into their own libraries first: the preloaded one has to be one of them.
+        module = self.file.with_suffix(".so")
+        shutil.copyfile(MODULE, module)
+        subprocess.run(["patchelf", "--add-needed", fake, module], check=True)
+        self.server = make_server(module=module, env={
+            "LD_PRELOAD": fake, "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}).start()
+
+    def step(self, seconds):
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        world.give(new, world.server_user(self.place.home))
+        os.rename(new, self.file)
+        self.ahead = seconds
+
+    def code(self, person, steps=0):
+        return person.code(steps, at=world.time.time() + self.ahead)
+
+
+@pytest.fixture
+def clock(place, make_server):
+    return Clock(place, make_server)
+
+
+def test_an_hour_ahead_and_back(place, clock):
+    person = place.person(totp=True)
+    client = clock.server.client()
+    reply = client.ask(person.name, person.password)
+    clock.step(3600)
+    assert client.ask(person.name, clock.code(person), reply.state).code == "reject", "the question is an hour old"
+    place.event(person.name, "expired")
+    reply = client.ask(person.name, person.password)
+    code = clock.code(person)
+    assert client.ask(person.name, code, reply.state).code == "accept"
+    # Back again: a code of the past is older than the last accepted one.
+    clock.step(0)
+    reply = client.ask(person.name, person.password)
+    assert client.ask(person.name, clock.code(person), reply.state).code != "accept"
+    reply = client.ask(person.name, person.password)
+    assert client.ask(person.name, code, reply.state).code != "accept", "accepted before"
+
+
+def test_an_hour_back(place, clock):
+    person = place.person(totp=True)
+    client = clock.server.client()
+    reply = client.ask(person.name, person.password)
+    clock.step(-3600)
+    answer = client.ask(person.name, person.wrong_code(), reply.state)
+    assert answer.code in ("challenge", "reject")
+    fresh = place.person(totp=True)
+    reply = client.ask(fresh.name, fresh.password)
+    assert client.ask(fresh.name, clock.code(fresh), reply.state).code == "accept"
+    clock.step(0)
+    reply = client.ask(fresh.name, fresh.password)
+    assert client.ask(fresh.name, clock.code(fresh), reply.state).code == "accept"
+
+
+def test_a_push_outlives_no_step(place, clock):
+    person = place.person(push=True)
+    client = clock.server.client("127.0.0.3")
+    packet = client.post(client.build([("User-Name", person.name), ("Calling-Station-Id", "s"), ("Acct-Session-Id", "1")],
+                                      person.password))
+    world.wait_for(lambda: place.sql("select 1 from wsmfa.challenge where account_id = %s", person.id), "the phone rings")
+    clock.step(3600)
+    reply = client.wait(packet, 60)
+    assert reply is None or reply.code == "reject"
+    other = place.person(services=["community"])
+    assert clock.server.client("127.0.0.4").ask(other.name, other.password).code == "accept"
+
+
+def test_a_step_across_the_beginning_of_enforcement(place, clock):
+    """What was announced an hour ago is enforced now, and announced again when the clock was wrong."""
+    person = place.person(organization=place.organization(enforce=now() + datetime.timedelta(minutes=30)))
+    client = clock.server.client("127.0.0.5")
+    assert client.ask(person.name, person.password).code == "accept"
+    clock.step(3600)
+    assert client.ask(person.name, person.password).code == "reject"
+    clock.step(0)
+    assert client.ask(person.name, person.password).code == "accept"
