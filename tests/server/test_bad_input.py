@@ -7,6 +7,7 @@ import pytest
 
 from place import wait_for
 from radius import STATUS_SERVER, Client, vendor
+from sites import first
 
 
 def question(client, person, station=None):
@@ -328,9 +329,8 @@ def test_every_kind_of_reply_is_signed_first(place, server):
 
 def test_a_challenge_holds_only_what_it_may(place, make_server):
     """RFC 2865 section 4.4: what the site adds to the reply does not go out with a question, but with the accept."""
-    server = make_server(edit=lambda site: site.replace(
-        "\t\tpap\n", "\t\tupdate reply {\n\t\t\t&Framed-IP-Address := 192.0.2.1\n\t\t\t&Filter-Id := \"x\"\n"
-        "\t\t\t&Class := 0x01\n\t\t}\n\t\tpap\n", 1)).start()
+    server = make_server(edit=first("authorize", "\tupdate reply {\n\t\t&Framed-IP-Address := 192.0.2.1\n"
+                                    "\t\t&Filter-Id := \"x\"\n\t\t&Class := 0x01\n\t}\n")).start()
     person = place.person(totp=True)
     client = server.client()
     reply = client.ask(person.name, person.password, extra=[("Proxy-State", b"p1"), ("Proxy-State", b"p2")])
@@ -345,6 +345,8 @@ def test_a_challenge_holds_only_what_it_may(place, make_server):
     assert answer.code == "accept"
     assert answer.get("Filter-Id") == b"x" and answer.get("Framed-IP-Address") == bytes([192, 0, 2, 1])
     assert len(answer.all("Message-Authenticator")) == 1
+    # Nor does a reject carry any of it.
+    assert client.ask(person.name, "wrong").names == ["Message-Authenticator"]
 
 
 def test_a_retransmitted_packet_gets_the_same_reply(place, server):

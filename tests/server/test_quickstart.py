@@ -21,7 +21,7 @@ class Quickstart:
         os.chmod(self.home, mode)
         self.folder = os.path.join(self.home, "quickstart")
 
-    def run(self, *words, seconds=180):
+    def run(self, *words, seconds=900):
         """Its output is a pipe that has to end: a daemon that held it would keep this waiting."""
         done = subprocess.run([TOP / "quickstart", *words], env={**os.environ, "WSMFA_QUICKSTART": self.folder},
                               cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
