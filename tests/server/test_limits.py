@@ -168,7 +168,7 @@ def test_without_the_password_nobody_locks_anybody_out(place, strict):
 
 def test_two_hundred_wrong_guesses_at_once(place, make_server):
     """They count as often as the rules say, never fewer: up to the wait, that is."""
-    server = make_server(settings={"lock_after": 50, "failure_budget": 100}).start()
+    server = make_server(settings={"lock_after": 50, "failure_budget": 100, "store_timeout": 30}).start()
     person = place.person(totp=True)
     clients = [server.client("127.0.0.2") for _ in range(200)]
     guesses = set()
