@@ -13,12 +13,15 @@ Apart from the tests, because a person who writes no Python adds a dialogue. The
     >> TEXT                       begins a new login with it
     < WORD [TEXT]                 accept, reject, challenge or silence; TEXT is the whole message, * stands for anything
     = OUTCOME [REASON]            an event of the account, waited for
-    ! SQL                         something changes meanwhile; {id} and {name} are the account's
+    ! WORDS                       something changes meanwhile: a line of CHANGES below
     $ WORDS                       wsmfactl WORDS
     ~ approve | deny | forget     the phone; forget: nobody answers
 
 In TEXT: {password} {totp} {totp+N} {wrong} {shown} (code of the key in the last message) {key} (that key) {sms} (the code
 sent last) {number} (to match, in the last message) {recovery} {recovery+N} {ticket} (as wsmfactl said) {url}
+
+tests/unit/test_dialogues.c plays the same files without a server, over the store in memory: a new mark, trait, change or setting
+is for both of them.
 """
 import base64
 import fnmatch
@@ -27,6 +30,31 @@ import re
 
 import place as places
 from place import ENROLL_URL, now, totp, wait_for
+
+
+# What can change between a question and its answer.
+CHANGES = {
+    "account disabled": "update wsmfa.account set disabled_at = now() where id = {id}",
+    "account deleted": "delete from wsmfa.account where id = {id}",
+    "account renamed": "update wsmfa.account set name = name || '-gone' where id = {id}",
+    "moved to APAC": "update wsmfa.account set region = 'APAC' where id = {id}",
+    "out of scope": "delete from wsmfa.account_service where account_id = {id}",
+    "in scope for 100 days": "update wsmfa.account_service set since = now() - interval '100 days' where account_id = {id}",
+    "methods disabled": "update wsmfa.authenticator set disabled_at = now() where account_id = {id}",
+    "app disabled": "update wsmfa.authenticator set disabled_at = now() where account_id = {id} and kind = 'totp'",
+    "methods removed": "update wsmfa.authenticator set removed_at = now() where account_id = {id}",
+    "enrolled elsewhere": "insert into wsmfa.authenticator (account_id, kind, phone, confirmed_at) "
+                          "values ({id}, 'sms', '+358401000021', now())",
+    "exempted": "insert into wsmfa.exemption (account_id, until, reason) values ({id}, now() + interval '1 day', 'x')",
+    "exemption revoked": "update wsmfa.exemption set revoked_at = now() where account_id = {id}",
+    "enforcement begins": "insert into wsmfa.organization_schedule (organization_id, announce_from, enforce_from) "
+                          "select organization_id, now() - interval '1 day', now() - interval '1 second' "
+                          "from wsmfa.account where id = {id} on conflict (organization_id) do update "
+                          "set enforce_from = excluded.enforce_from",
+    "enforcement moves to the day after tomorrow":
+        "insert into wsmfa.organization_schedule (organization_id, announce_from, enforce_from) "
+        "select organization_id, now() + interval '1 day', now() + interval '2 days' from wsmfa.account where id = {id}",
+}
 
 
 class Dialogue:
@@ -157,7 +185,7 @@ class Player:
         self.place.event(self.person.name, *text.split())
 
     def change(self, text):
-        self.place.sql(self.fill(text).replace("%", "%%"))
+        self.place.sql(self.fill(CHANGES[text]))
 
     def control(self, text):
         self.said = self.place.wsmfactl(*self.fill(text).split()).stdout

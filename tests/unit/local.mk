@@ -11,6 +11,7 @@ check_PROGRAMS += tests/unit/test_ctl_csv
 check_PROGRAMS += tests/unit/test_ctl_pure
 check_PROGRAMS += tests/unit/test_decision
 check_PROGRAMS += tests/unit/test_delay
+check_PROGRAMS += tests/unit/test_dialogues
 check_PROGRAMS += tests/unit/test_flow_again
 check_PROGRAMS += tests/unit/test_flow_choice
 check_PROGRAMS += tests/unit/test_flow_enroll
@@ -112,6 +113,8 @@ tests_unit_test_flow_banner_SOURCES = tests/unit/test_flow_banner.c $(LOGIN_WORL
 tests_unit_test_flow_takeover_SOURCES = tests/unit/test_flow_takeover.c $(LOGIN_WORLD)
 tests_unit_test_flow_limits_SOURCES = tests/unit/test_flow_limits.c $(LOGIN_WORLD)
 tests_unit_test_flow_faults_SOURCES = tests/unit/test_flow_faults.c $(LOGIN_WORLD)
-tests_unit_test_budget_SOURCES = tests/unit/test_budget.c $(LOGIN_WORLD)
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c tests/unit/shipped.c tests/unit/shipped.h $(LOGIN_WORLD)
 tests_unit_test_budget_LDADD = $(LDADD) -lm
+tests_unit_test_dialogues_SOURCES = tests/unit/test_dialogues.c tests/unit/shipped.c tests/unit/shipped.h $(LOGIN_WORLD)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/shipped.c tests/unit/shipped.h
 endif

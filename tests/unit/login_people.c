@@ -14,14 +14,15 @@
 
 /* The clients of tests/server/place.py, by address. */
 static struct wsmfa_client const clients[] = {
-	{ .address = "127.0.0.1", .service = "elements", .may_enroll = true },
-	{ .address = "127.0.0.2", .service = "elements", .mode = WSMFA_MODE_APPEND },
-	{ .address = "127.0.0.3", .service = "elements", .mode = WSMFA_MODE_WAIT },
+	{ .address = "127.0.0.1", .may_enroll = true },
+	{ .address = "127.0.0.2", .mode = WSMFA_MODE_APPEND },
+	{ .address = "127.0.0.3", .mode = WSMFA_MODE_WAIT },
 	{ .address = "127.0.0.4", .service = "community" },
-	{ .address = "127.0.0.5", .service = "elements" },
-	{ .address = "127.0.0.6", .service = "elements", .may_enroll = true, .banner_question = true },
+	{ .address = "127.0.0.5" },
+	{ .address = "127.0.0.6", .may_enroll = true, .banner_question = true },
 	{ .address = "127.0.0.7", .service = "nobody_wrote_this_down" },
-	{ .address = "127.0.0.8", .service = "elements", .may_enroll = true, .utf8 = true },
+	{ .address = "127.0.0.8", .may_enroll = true, .utf8 = true },
+	{ .address = "127.0.0.9", .may_enroll = true },
 };
 
 void login_from(struct login_world *w, char const *address)
@@ -29,6 +30,8 @@ void login_from(struct login_world *w, char const *address)
 	for (size_t i = 0; i < LENGTH(clients); i++) {
 		if (strcmp(clients[i].address, address) == 0) {
 			w->client = clients[i];
+			if (w->client.service[0] == '\0')
+				snprintf(w->client.service, sizeof(w->client.service), "%s", w->default_service);
 			return;
 		}
 	}
@@ -70,7 +73,8 @@ static bool setting_word(struct login_world *w, char const *name, char const *va
 	struct wsmfa_flow_settings *set = &w->service.set;
 
 	if (strcmp(name, "default_service") == 0) {
-		snprintf(w->client.service, sizeof(w->client.service), "%s", value);
+		snprintf(w->default_service, sizeof(w->default_service), "%s", value);
+		login_from(w, w->client.address);
 	} else if (strcmp(name, "enroll_methods") == 0) {
 		set->policy.enroll_kinds = kinds_of(value);
 	} else if (strcmp(name, "enroll_ticket") == 0) {

@@ -126,6 +126,7 @@ void login_begin(struct login_world *w)
 	};
 	assert_true(wsmfa_mac_keys_derive(&w->service.macs, w->ring));
 	schedules(w->store);
+	snprintf(w->default_service, sizeof(w->default_service), "elements");
 	login_from(w, "127.0.0.1");
 	snprintf(w->station, sizeof(w->station), "station");
 }

@@ -54,6 +54,7 @@ struct login_world {
 
 	/* the next packet */
 	struct wsmfa_client client;
+	char default_service[WSMFA_CODE_MAX]; //!< of clients that name none
 	char station[64];
 	bool chap;		//!< its first factor was not typed
 	bool unidentified;	//!< it says nothing by which it could be known again

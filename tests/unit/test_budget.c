@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "login_world.h"
+#include "shipped.h"
 
 #define DAYS    365
 #define PROMISE 0.002 // at most 0.2 % in a year
@@ -14,34 +15,11 @@ static struct login_world w;
 
 /* ---- the shipped settings ---- */
 
-/* Value of `name = value` in raddb/mods-available/wsmfa; one that is commented out shows its default. */
-static void shipped(char const *name, char value[64])
-{
-	char const *top = getenv("WSMFA_SRCDIR");
-	char path[4096], line[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/raddb/mods-available/wsmfa", top ? top : ".");
-	file = fopen(path, "r");
-	assert_non_null(file);
-	*value = '\0';
-	while (fgets(line, sizeof(line), file)) {
-		char const *at = line + strspn(line, "#\t");
-		size_t const len = strlen(name);
-
-		if (strncmp(at, name, len) == 0 && strncmp(at + len, " = ", 3) == 0)
-			snprintf(value, 64, "%.*s", (int)strcspn(at + len + 3, "\n"), at + len + 3);
-	}
-	fclose(file);
-	if (*value == '\0')
-		fail_msg("no %s in %s", name, path);
-}
-
 static double shipped_number(char const *name)
 {
 	char value[64];
 
-	shipped(name, value);
+	shipped_setting(name, value);
 	return atof(value);
 }
 
@@ -65,7 +43,7 @@ static void the_world_has_the_shipped_settings(void **state)
 	for (size_t i = 0; i < LENGTH(names); i++) {
 		char value[64];
 
-		shipped(names[i], value);
+		shipped_setting(names[i], value);
 		if (!login_setting(&w, names[i], value))
 			fail_msg("no login reads %s", names[i]);
 	}

@@ -495,7 +495,7 @@ static void a_ticket_is_read_as_people_type(void **state)
 /* Guessing tickets, or proofs, uses up the account's own budget: then nothing can be enrolled, whatever is known. */
 static void the_budget_of_the_account(void **state)
 {
-	char text[16];
+	char text[24];
 
 	(void)state;
 	login_setting(&w, "lock_after", "50");

@@ -5,62 +5,16 @@
 #include <stdlib.h>
 
 #include "core/codec.h"
-#include "core/text.h"
+#include "shipped.h"
 
 /* ---- the shipped files ---- */
 
-struct shipped {
-	char text[WSMFA_TEXTS][256];
-	struct wsmfa_language language;
-};
-
-static enum wsmfa_text text_of(char const *name, size_t len)
-{
-	for (int id = WSMFA_TEXT_NONE + 1; id < WSMFA_TEXTS; id++) {
-		char const *setting = wsmfa_text_setting((enum wsmfa_text)id);
-
-		if (strlen(setting) == len && memcmp(setting, name, len) == 0)
-			return (enum wsmfa_text)id;
-	}
-	return WSMFA_TEXT_NONE;
-}
-
-/* Reads lines `name = "text"` of raddb/mods-config/wsmfa/texts-CODE.conf, those that are commented out too. */
-static void read_shipped(char const *code, struct shipped *out)
-{
-	char const *top = getenv("WSMFA_SRCDIR");
-	char path[4096], line[1024];
-	FILE *file;
-
-	memset(out, 0, sizeof(*out));
-	snprintf(out->language.code, sizeof(out->language.code), "%s", code);
-	snprintf(path, sizeof(path), "%s/raddb/mods-config/wsmfa/texts-%s.conf", top ? top : ".", code);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file)) {
-		char const *name = line + strspn(line, "#\t ");
-		char const *open = strstr(name, " = \"");
-		char const *close = strrchr(line, '"');
-		enum wsmfa_text id;
-
-		if (!open || close < open + 4)
-			continue;
-		id = text_of(name, (size_t)(open - name));
-		if (id == WSMFA_TEXT_NONE)
-			fail_msg("%s: unknown text: %s", path, name);
-		assert_string_equal(out->text[id], ""); // each once
-		snprintf(out->text[id], sizeof(out->text[0]), "%.*s", (int)(close - open - 4), open + 4);
-		out->language.text[id] = out->text[id];
-	}
-	fclose(file);
-}
-
 static void the_english_file_shows_what_is_built_in(void **state)
 {
-	static struct shipped en;
+	static struct shipped_texts en;
 
 	(void)state;
-	read_shipped("en", &en);
+	shipped_texts_read("en", &en);
 	for (int id = WSMFA_TEXT_NONE + 1; id < WSMFA_TEXTS; id++)
 		assert_string_equal(en.text[id], wsmfa_text_english((enum wsmfa_text)id));
 }
@@ -100,10 +54,10 @@ static void every_language_keeps_its_promises(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(codes); i++) {
-		static struct shipped shipped;
+		static struct shipped_texts shipped;
 		struct wsmfa_texts const texts = { .list = &shipped.language, .len = 1 };
 
-		read_shipped(codes[i], &shipped);
+		shipped_texts_read(codes[i], &shipped);
 		for (int n = WSMFA_TEXT_NONE + 1; n < WSMFA_TEXTS; n++) {
 			enum wsmfa_text const id = (enum wsmfa_text)n;
 			char const *text = shipped.text[id];
