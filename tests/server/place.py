@@ -74,10 +74,7 @@ class Place:
         self.key = secrets.token_bytes(32)
         self.key_file = self.write_key_file("wsmfa.key", f"first {base64.b64encode(self.key).decode()}\n")
         try:
-            self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=[
-                "shared_preload_libraries = 'pg_stat_statements'", "log_line_prefix = '%m [%p] %u '",
-                # Only commits that must be durable reach the disk by themselves, so that they can be counted.
-                "autovacuum = off", "wal_writer_delay = 10s", "wal_writer_flush_after = 1GB"])
+            self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=self.settings)
             self.cluster.start()
             self.cluster.ensure_database()
             self.cluster.migrate()
