@@ -30,6 +30,8 @@ ctl_handler ctl_method_list, ctl_method_remove, ctl_method_enable, ctl_method_di
 ctl_handler ctl_push_add, ctl_push_pending, ctl_push_answer, ctl_recovery_new, ctl_account_ticket, ctl_sms_add;
 /* report.c, status.c */
 ctl_handler ctl_report, ctl_status;
+/* setup.c */
+ctl_handler ctl_setup;
 /* totp.c */
 ctl_handler ctl_totp_add;
 

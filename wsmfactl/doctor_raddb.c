@@ -288,7 +288,7 @@ static void key_file_judge(struct seen const *s)
 
 static bool dictionary_includes(char const *folder)
 {
-	char path[PATH_MAX], line[1024];
+	char path[PATH_MAX + 32], line[1024];
 	bool found = false;
 	FILE *f;
 
@@ -304,7 +304,7 @@ static bool dictionary_includes(char const *folder)
 void ctl_doctor_raddb(struct ctl_doctor *d, char const *folder)
 {
 	static struct seen s;
-	char why[1024] = "";
+	char why[1024] = "", absolute[PATH_MAX];
 
 	s = (struct seen) { .d = d,
 			    .push_timeout = 45,
@@ -313,6 +313,8 @@ void ctl_doctor_raddb(struct ctl_doctor *d, char const *folder)
 			    .max_requests = 1024,
 			    .reject_delay = 1,
 			    .proxy = true };
+	/* Absolute, since what a file includes may be relative to that file. */
+	folder = realpath(folder, absolute) ? absolute : folder;
 	if (!ctl_raddb_read(folder, item_seen, &s, why, sizeof(why))) {
 		ctl_found(d, CTL_BAD, "raddb", "%s", why);
 		return;

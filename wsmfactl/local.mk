@@ -11,6 +11,7 @@ libwsmfa_ctl_la_SOURCES += wsmfactl/when.c
 
 bin_PROGRAMS += wsmfactl/wsmfactl
 wsmfactl_wsmfactl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_builddir) $(PQ_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+wsmfactl_wsmfactl_CPPFLAGS += -DWSMFA_RADDBDIR='"$(WSMFA_FR_RADDBDIR)"'
 wsmfactl_wsmfactl_LDADD = libwsmfa_ctl.la libwsmfa_core.la
 wsmfactl_wsmfactl_LDADD += $(PQ_LIBS) $(JANSSON_LIBS) $(QRENCODE_LIBS) $(OATH_LIBS) $(CRYPTO_LIBS) -lpthread
 wsmfactl_wsmfactl_SOURCES =
@@ -24,6 +25,7 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/doctor.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/doctor_raddb.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/events.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/import.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/journal.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/key.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/keyfile.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/main.c
@@ -37,6 +39,7 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/raddb.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/recovery.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/report.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/rotate.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/setup.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/sms.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/status.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/totp.c
