@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/name.h"
 #include "provider/backends.h"
 #include "provider/settings.h"
 #include "provider/step.h"
@@ -99,7 +100,7 @@ static void sns_begin(struct wsmfa_provider const *p, struct wsmfa_conversation 
 
 	(void)at;
 	memcpy(t->throttle.random, random, sizeof(t->throttle.random));
-	if (!wsmfa_phone_is_valid(c->message.phone))
+	if (!wsmfa_phone_valid(c->message.phone))
 		wsmfa_step_done(out, WSMFA_DELIVERY_REFUSED, "the number is not E.164");
 	else
 		sns_request((struct sms_aws_sns const *)p, c, out);

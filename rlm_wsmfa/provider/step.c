@@ -138,10 +138,3 @@ json_t *wsmfa_json_object(json_t const *object, char const *name)
 
 	return json_is_object(o) ? o : NULL;
 }
-
-bool wsmfa_phone_is_valid(char const *phone)
-{
-	size_t digits = strspn(phone + (phone[0] == '+'), "0123456789");
-
-	return phone[0] == '+' && digits >= 7 && digits <= 15 && phone[1 + digits] == '\0';
-}

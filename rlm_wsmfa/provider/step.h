@@ -47,9 +47,6 @@ int64_t wsmfa_json_number(json_t const *object, char const *name, int64_t otherw
 /** A member that is an object, NULL otherwise. */
 json_t *wsmfa_json_object(json_t const *object, char const *name);
 
-/** E.164: a plus and 7 to 15 digits. */
-bool wsmfa_phone_is_valid(char const *phone);
-
 /** A conversation's own memory as a backend's struct. */
 #define WSMFA_MEMORY(_conversation, _type)                                                     \
 	((void)sizeof(char[sizeof(struct _type) <= sizeof((_conversation)->memory) ? 1 : -1]), \
