@@ -60,7 +60,6 @@ static char const *const reasons[] = {
 	[WSMFA_REASON_BAD_REQUEST] = "bad_request",
 	[WSMFA_REASON_WRONG_PASSWORD] = "wrong_password",
 	[WSMFA_REASON_SWITCHED] = "switched",
-	[WSMFA_REASON_SKIPPED] = "skipped",
 	[WSMFA_REASON_SENT] = "sent",
 	[WSMFA_REASON_APPROVED] = "approved",
 	[WSMFA_REASON_SUSPICIOUS] = "suspicious",

@@ -106,7 +106,6 @@ enum wsmfa_reason {
 	WSMFA_REASON_BAD_REQUEST,	//!< malformed name or answer; CHAP with a State.
 	WSMFA_REASON_WRONG_PASSWORD,
 	WSMFA_REASON_SWITCHED,		//!< the user chose another method.
-	WSMFA_REASON_SKIPPED,		//!< the banner's question was skipped.
 	/* of what goes to a phone */
 	WSMFA_REASON_SENT,
 	WSMFA_REASON_APPROVED,
