@@ -28,11 +28,16 @@ bool wsmfa_request_is_eap(REQUEST *request)
 
 /** talloc's hand on a visit: wipes it when the host frees the request. */
 struct kept_visit {
+	rlm_wsmfa_t const *inst; //!< outlives it: the host frees requests before modules
 	struct wsmfa_visit *visit;
 };
 
 static int kept_visit_free(struct kept_visit *kept)
 {
+	/* Dropped by the host while it waited: post-proxy will never come. A proxied one lives until its window ends. */
+	if (kept->visit && kept->visit->waits != WSMFA_VISIT_NOT_PARKED && kept->inst->engine) {
+		wsmfa_engine_forget(kept->inst->engine, kept->visit->ticket);
+	}
 	wsmfa_visit_free(kept->visit);
 	return 0;
 }
@@ -54,6 +59,7 @@ static struct wsmfa_visit *visit_add(rlm_wsmfa_t const *inst, REQUEST *request)
 	struct kept_visit *kept = talloc_zero(request, struct kept_visit);
 
 	if (!kept) return NULL;
+	kept->inst = inst;
 	kept->visit = wsmfa_visit_new();
 	talloc_set_destructor(kept, kept_visit_free);
 	if (!kept->visit || request_data_add(request, instance_key(inst), WSMFA_MARK_VISIT, kept, true) < 0) {

@@ -57,6 +57,14 @@ enum wsmfa_park_status wsmfa_engine_park(struct wsmfa_engine *e, struct wsmfa_jo
 	return status;
 }
 
+bool wsmfa_engine_has_room(struct wsmfa_engine *e)
+{
+	if (wsmfa_waiters_waiting(&e->waiters) < (size_t)e->config.park_max)
+		return true;
+	atomic_fetch_add(&e->count.refused_full, 1);
+	return false;
+}
+
 bool wsmfa_engine_collect(struct wsmfa_engine *e, int64_t ticket, struct wsmfa_woken *out)
 {
 	return wsmfa_waiters_collect(&e->waiters, ticket, out);

@@ -199,6 +199,11 @@ void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, stru
 	struct wsmfa_opening opening;
 	struct wsmfa_opened opened;
 
+	/* Before anything is counted: a crowded server must not use up the limits of those it turns away. */
+	if (ask->send != WSMFA_SEND_NOTHING && !s->outside.has_room(s->outside.ctx)) {
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
+		return;
+	}
 	if (ask->send == WSMFA_SEND_PUSH && !wsmfa_visit_push_provider(s, ask)) {
 		wsmfa_visit_detour(s, v, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PROVIDER, reply);
 		return;

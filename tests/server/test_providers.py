@@ -264,7 +264,7 @@ def test_a_service_that_is_gone(place, make_server, fake):
         reply = client.ask(person.name, person.password, timeout=10)
         assert reply.code == "challenge" and "authenticator app" in reply.message
         assert client.ask(person.name, person.code(), reply.state).code == "accept"
-    wait_for(lambda: "breaker" in server.fresh_log() or "http" in server.fresh_log(), "the log says that it is down")
+    wait_for(lambda: "provider http: down" in server.fresh_log(), "the log says that it is down")
     heart = wait_for(lambda: [b for (b,) in place.sql("select breakers from wsmfa.server") if b.get("http") == "open"],
                      "the heartbeat shows the open breaker", 15)
     assert heart

@@ -313,8 +313,13 @@ def test_park_max(place, make_server):
     push = pending(place, one)
     reply = other.send(wait_mode(other, two), 5)
     assert reply.code == "reject" and "Too many" in reply.message
+    for _ in range(6):
+        assert "Too many" in other.send(wait_mode(other, two), 5).message, "a crowd uses up nobody's limit"
     answer(place, push)
     assert client.wait(packet, 5).code == "accept"
+    packet = other.post(wait_mode(other, two))
+    answer(place, pending(place, two))
+    assert other.wait(packet, 5).code == "accept"
 
 
 def test_ends_with_requests_parked(place, make_server):

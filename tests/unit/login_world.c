@@ -22,6 +22,12 @@ static enum wsmfa_park_status outside_park(void *ctx, struct wsmfa_job const *jo
 	return w->park;
 }
 
+static bool outside_has_room(void *ctx)
+{
+	(void)ctx;
+	return true; /* a full one says so when it is to park: both ways are the login's */
+}
+
 static void outside_event(void *ctx, struct wsmfa_event const *event)
 {
 	struct login_world *w = ctx;
@@ -113,6 +119,7 @@ void login_begin(struct login_world *w)
 	w->service = (struct wsmfa_service) {
 		.store = w->store,
 		.outside = { .park = outside_park,
+			     .has_room = outside_has_room,
 			     .event = outside_event,
 			     .notice = outside_notice,
 			     .push = outside_push,
