@@ -90,12 +90,17 @@ SELECT doesnt_match(t.as_user('t_admin', 'SELECT nextval(''wsmfa.authenticator_i
 -- a login through the functions' own role
 SELECT is(t.as_user('wsmfa_radius', 'SELECT count(*) FROM wsmfa.login_load(''a-1'', ''192.0.2.1'', ''st'', ''elements'', now())'), '2', 'wsmfa_radius loads a login');
 SELECT is(t.as_user('wsmfa_radius', 'SELECT wsmfa.schema_check()'), wsmfa.schema_check()::text, 'and asks for the schema');
--- the caller's search_path is nobody's way in
-CREATE SCHEMA evil AUTHORIZATION wsmfa_radius;
+-- the caller's search_path is nobody's way in: names of its own stand before PostgreSQL's
+CREATE SCHEMA evil;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
 CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$;
+CREATE FUNCTION evil.pg_has_role(name, name, text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA evil TO PUBLIC;
 CREATE TABLE evil.account (id integer);
-SET LOCAL search_path = evil, public, pg_temp;
-SELECT is(t.as_user('wsmfa_radius', 'SELECT count(*) FROM wsmfa.login_load(''a-1'', ''192.0.2.1'', ''st'', ''elements'', now())'), '2', 'a search_path of the caller''s own changes nothing');
+SET LOCAL search_path = evil, pg_catalog, public, pg_temp;
+SELECT is(lower('X') || pg_has_role('t_alpha', 'wsmfa_admin', 'MEMBER'), 'eviltrue', 'control: they do here');
+SELECT is(t.as_user('wsmfa_radius', 'SELECT count(*) FROM wsmfa.login_load(''a-1'', ''192.0.2.1'', ''st'', ''elements'', now())'), '2', 'nothing changes for a login');
+SELECT is(pg_temp.sees('t_alpha', name), pg_temp.expected(name, 'Alpha'), 'nor for Alpha''s administrator: ' || name) FROM way WHERE name <> 'upcoming_enforcement';
 RESET search_path;
 
 SELECT * FROM finish();
