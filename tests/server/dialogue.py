@@ -88,7 +88,7 @@ class Player:
     def play(self, dialogue):
         for number, mark, text in dialogue.steps:
             try:
-                self.actions[mark](self, text)
+                getattr(self, self.actions[mark])(text)
             except Exception as e:
                 e.add_note(f"{dialogue.path.name}:{number}: {mark} {text}\nlast reply: {self.reply}")
                 raise
@@ -199,4 +199,4 @@ class Player:
         push = wait_for(pending, "a push is pending")[0]
         self.place.wsmfactl("push", "answer", push["id"], *self.fill(text).split())
 
-    actions = {"@": setup, ">": send, ">>": begin, "<": expect, "=": event, "!": change, "$": control, "~": phone}
+    actions = {"@": "setup", ">": "send", ">>": "begin", "<": "expect", "=": "event", "!": "change", "$": "control", "~": "phone"}

@@ -271,11 +271,11 @@ class Server:
 
     def __init__(self, place, home, settings=None, sections=None, edit=None, clients=None, more_clients="", site=None,
                  server=None, modules=(), without=(), files=None, secret=SECRET, module=MODULE,
-                 env=None):
+                 env=None, port=None):
         self.place, self.secret = place, secret
         self.radiusd = world.Radiusd(home)
         self.radiusd.env = env or {}
-        self.port, self.park_port = world.free_port(), world.free_port()
+        self.port, self.park_port = world.free_port(port), world.free_port()
         self.outbox = place.home / f"{home.name}.outbox"
         self.opened = []
         self.seen = 0

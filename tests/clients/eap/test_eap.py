@@ -6,18 +6,10 @@ import threading
 import pytest
 
 from place import SECRET, wait_for
+from talk import configure
 
 COMMENTED = re.compile(r"^#(\t+(?:update control \{|&Allow-Session-Resumption|eap\b|ok = return|Auth-Type eap|if \(ok\)|wsmfa$|\})"
                        r".*)$", re.M)
-NETWORK = """network={{
-	key_mgmt=WPA-EAP
-	eap={method}
-	anonymous_identity="anonymous"
-	identity="{name}"
-	password="{password}"
-	phase2="{phase2}"
-}}
-"""
 METHODS = {"TTLS-PAP": ("TTLS", "auth=PAP"), "PEAP-MSCHAPv2": ("PEAP", "auth=MSCHAPV2"),
            "TTLS-MSCHAPv2": ("TTLS", "auth=MSCHAPV2")}
 
@@ -43,8 +35,7 @@ def access_point(place):
 
 def eapol(server, folder, method, name, password):
     kind, phase2 = METHODS.get(method, (method, ""))
-    conf = folder / "eapol.conf"
-    conf.write_text(NETWORK.format(method=kind, name=name, password=password, phase2=phase2))
+    conf = configure(__file__, "eapol.conf", folder / "eapol.conf", method=kind, name=name, password=password, phase2=phase2)
     done = subprocess.run(["eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", str(server.port), "-s", SECRET, "-r", "0",
                            "-t", "25", "-M", "02:00:00:00:00:01"], capture_output=True, text=True, check=False)
     return done.returncode == 0 and done.stdout.rstrip().endswith("SUCCESS"), done.stdout

@@ -1,0 +1,92 @@
+"""A VPN: ocserv, which asks RADIUS through radcli, and openconnect, whose user sees the question above the prompt."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from talk import Talk, configure, dialogues, free_tcp_port, listens
+
+LOGINS = int(os.environ.get("WSMFA_CLIENT_LOGINS", "10"))
+
+
+class Vpn:
+    """One ocserv, which sends to RADIUS from an address of its own: that is what the server knows its clients by."""
+
+    def __init__(self, folder, radius, address):
+        self.port = free_tcp_port()
+        for above in (folder, *folder.parents):
+            if above.name.startswith("pytest-"):
+                above.chmod(0o755)
+        folder.chmod(0o755)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-subj", "/CN=127.0.0.1", "-days", "2", "-keyout", folder / "key.pem", "-out",
+                        folder / "cert.pem"], check=True, capture_output=True)
+        key = subprocess.run(f"openssl x509 -in {folder}/cert.pem -pubkey -noout | openssl pkey -pubin -outform der | "
+                             "openssl dgst -sha256 -binary | base64", shell=True, capture_output=True, text=True, check=True)
+        self.pin = "pin-sha256:" + key.stdout.strip()
+        configure(__file__, "radcli.conf", folder / "radcli.conf", port=radius.port, folder=folder, address=address)
+        configure(__file__, "dictionary", folder / "dictionary")
+        configure(__file__, "ocserv.conf", folder / "ocserv.conf", port=self.port, folder=folder)
+        (folder / "servers").write_text(f"127.0.0.1 {radius.secret}\n")
+        log = folder / "ocserv.log"
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(["ocserv", "-f", "-d", "1", "-c", folder / "ocserv.conf"], cwd=folder,
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        listens(self.port, self.process, log)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def vpns(shared, tmp_path_factory):
+    """By the address they send from."""
+    class Vpns(dict):
+        def __missing__(self, address):
+            self[address] = Vpn(tmp_path_factory.mktemp("ocserv"), shared, address)
+            return self[address]
+    made = Vpns()
+    yield made
+    for vpn in made.values():
+        vpn.close()
+
+
+class Openconnect(Talk):
+    prompt, within, accepted = r"(?m)^Password\d*:\s*\Z", 90, "COOKIE="
+    vpns = None
+
+    def command(self, name):
+        vpn = self.vpns[self.source]
+        return ["openconnect", "--authenticate", "--protocol=anyconnect", "--no-dtls", "-u", name, "--servercert", vpn.pin,
+                f"https://127.0.0.1:{vpn.port}"]
+
+    def question(self, shown):
+        return re.search(r"^Password\d+:\s*\Z", shown, re.M)
+
+    def message(self, shown):
+        lines = [line for line in shown.splitlines() if line.strip()]
+        return lines[-2] if self.question(shown) and len(lines) > 1 else shown
+
+
+@pytest.fixture
+def talk(place, server, make_server, vpns):
+    made = Openconnect(place, server, make_server)
+    made.vpns = vpns
+    yield made
+    made.end()
+
+
+@dialogues(__file__)
+def test_dialogue(dialogue, talk):
+    talk.play(dialogue)
+
+
+def test_many_logins_in_a_row(place, talk):
+    """ocserv cuts a State at its first NUL octet, which 16 raw octets have in one of seventeen; ours is printable."""
+    for _ in range(LOGINS):
+        talk.person = place.person(totp=True)
+        talk.begin("{password}")
+        talk.send("{totp}")
+        assert talk.reply.code == "accept", talk.reply.shown
