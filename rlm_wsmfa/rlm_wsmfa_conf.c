@@ -147,8 +147,9 @@ static int check_ranges(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		CONF_PAIR *cp = cf_pair_find(conf, ranges[i].name);
 		char const *text = cp ? cf_pair_value(cp) : NULL;
-		uint32_t const value = *(uint32_t const *)((char const *)inst + ranges[i].offset);
+		uint32_t value;
 
+		memcpy(&value, (char const *)inst + ranges[i].offset, sizeof(value));
 		if (text && (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)) {
 			snprintf(why, sizeof(why), "\"%s\" is not a whole number from %u to %u", text, ranges[i].least,
 				 ranges[i].most);
@@ -254,16 +255,16 @@ static ssize_t read_private(char const *path, char *out, size_t size, char *err,
 		snprintf(err, errlen, "%s may be read or written by others (mode %04o): chmod 0640 or 0600 it", path,
 			 (unsigned)(st.st_mode & 07777));
 	} else {
-		ssize_t n;
+		ssize_t n = 1;
 
 		while (len < size - 1 && (n = read(fd, out + len, size - 1 - len)) > 0) len += (size_t)n;
-		close(fd);
 		out[len] = '\0';
-		if (len == size - 1) {
-			snprintf(err, errlen, "%s is too long for a key file", path);
-			return -1;
+		if (n == 0) {
+			close(fd);
+			return (ssize_t)len;
 		}
-		return (ssize_t)len;
+		/* What was read before an error is no ring: its last keys would be missing. */
+		snprintf(err, errlen, "%s %s", path, n < 0 ? strerror(errno) : "is too long for a key file");
 	}
 	close(fd);
 	return -1;
@@ -399,6 +400,10 @@ static int check_provider(rlm_wsmfa_t *inst, CONF_SECTION *cs, enum wsmfa_kind c
 		cf_log_err_cs(cs, "two providers are called %s: give one another name and say its type", name);
 		return -1;
 	}
+	if (inst->providers_len == WSMFA_PROVIDERS_MAX) {
+		cf_log_err_cs(cs, "more than %d providers", WSMFA_PROVIDERS_MAX);
+		return -1;
+	}
 	ops = wsmfa_provider_find(channel, type ? cf_pair_value(type) : name);
 	if (!ops) {
 		cf_log_err_cs(cs, "there is no %s provider of type %s", cf_section_name1(cs), type ? cf_pair_value(type) : name);
@@ -414,8 +419,8 @@ static int check_provider(rlm_wsmfa_t *inst, CONF_SECTION *cs, enum wsmfa_kind c
 		if (!cf_item_is_pair(ci)) continue;
 		cp = cf_item_to_pair(ci);
 		if (cp == type) continue;
-		if (n == PROVIDER_SETTINGS_MAX || inst->providers_len == WSMFA_PROVIDERS_MAX) {
-			cf_log_err_cp(cp, "too many settings or providers");
+		if (n == PROVIDER_SETTINGS_MAX) {
+			cf_log_err_cp(cp, "more than %d settings", PROVIDER_SETTINGS_MAX);
 			return -1;
 		}
 		settings[n++] = (struct wsmfa_setting){ .name = cf_pair_attr(cp),

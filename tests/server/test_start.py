@@ -69,6 +69,7 @@ ADDED = {
     "unknown provider type": ("\tsms x {\n\t\ttype = pigeon\n\t}\n", "pigeon"),
     "a provider twice": ("\tpush local {\n\t}\n", "local"),
     "unknown setting of a provider": ("\tpush other {\n\t\ttype = local\n\t\tcolour = red\n\t}\n", "colour"),
+    "too many providers": ("".join(f"\tpush p{i} {{\n\t\ttype = local\n\t}}\n" for i in range(31)), "more than 32 providers"),
     "unknown text": ("\ttexts sv {\n\t\tgreeting = \"hej\"\n\t}\n", "greeting"),
     "unknown placeholder": ("\ttexts sv {\n\t\task_totp = \"{cdoe}: \"\n\t}\n", "cdoe"),
 }
