@@ -145,7 +145,7 @@ static bool banner_due(struct wsmfa_login const *login)
 
 	return login->ruling.reason == WSMFA_REASON_ANNOUNCE && login->client->banner_question &&
 	       login->reach.can_challenge &&
-	       (shown == WSMFA_TIME_NONE || login->at - shown >= login->set->banner_every);
+	       (shown == WSMFA_TIME_NONE || wsmfa_time_span(shown, login->at) >= login->set->banner_every);
 }
 
 void wsmfa_flow_start(struct wsmfa_login const *login, struct wsmfa_appended const *appended, struct wsmfa_plan *out)

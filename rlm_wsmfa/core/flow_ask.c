@@ -435,7 +435,7 @@ void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan con
 	bool const enroll = plan->ask.kind == WSMFA_ASK_ENROLL_METHOD || plan->ask.kind == WSMFA_ASK_ENROLL_TOTP ||
 			    plan->ask.kind == WSMFA_ASK_ENROLL_SMS;
 	struct wsmfa_account const *account = login->account;
-	wsmfa_time_t const left = plan->until == WSMFA_TIME_NONE ? 0 : plan->until - login->at;
+	wsmfa_time_t const left = plan->until == WSMFA_TIME_NONE ? 0 : wsmfa_time_span(login->at, plan->until);
 
 	wsmfa_flow_methods(login, enroll, room->methods, sizeof(room->methods));
 	wsmfa_phone_mask(room->phone, plan->ask.phone);
@@ -449,7 +449,7 @@ void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan con
 		.phone = room->phone,
 		.url = login->set->enroll_url,
 		.count = plan->count,
-		.minutes = left > 0 ? (left + WSMFA_MINUTE - 1) / WSMFA_MINUTE : 0,
+		.minutes = left > 0 ? (left - 1) / WSMFA_MINUTE + 1 : 0,
 	};
 	if (account->exempt_until != WSMFA_TIME_NONE && account->exempt_until != WSMFA_TIME_FOREVER &&
 	    account->exempt_until > login->at) {

@@ -244,6 +244,15 @@ bool wsmfa_algorithm_parse(char const *word, enum wsmfa_algorithm *out)
 	return true;
 }
 
+wsmfa_time_t wsmfa_time_span(wsmfa_time_t from, wsmfa_time_t to)
+{
+	wsmfa_time_t span;
+
+	if (__builtin_sub_overflow(to, from, &span))
+		return to < from ? -WSMFA_TIME_FOREVER : WSMFA_TIME_FOREVER;
+	return span;
+}
+
 void wsmfa_account_wipe(struct wsmfa_account *a)
 {
 	if (a)

@@ -19,6 +19,9 @@ typedef int64_t wsmfa_time_t;
 #define WSMFA_HOUR	   (60 * WSMFA_MINUTE)
 #define WSMFA_DAY	   (24 * WSMFA_HOUR)
 
+/** From one time to another; an end of the range where the two lie further apart than a number holds. */
+wsmfa_time_t wsmfa_time_span(wsmfa_time_t from, wsmfa_time_t to);
+
 /*
  * Sizes include the terminating NUL. They bound what crosses the border; SQL has the same limits as named constraints.
  */

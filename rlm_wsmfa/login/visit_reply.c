@@ -123,7 +123,7 @@ void wsmfa_visit_conclude(struct wsmfa_service const *s, struct wsmfa_visit *v, 
 	case WSMFA_MOVE_ADMIT:
 		reply->kind = WSMFA_REPLY_ACCEPT;
 		if (plan->session_end != WSMFA_TIME_NONE && plan->session_end != WSMFA_TIME_FOREVER) {
-			int64_t const left = (plan->session_end - v->at) / WSMFA_SECOND;
+			int64_t const left = wsmfa_time_span(v->at, plan->session_end) / WSMFA_SECOND;
 
 			reply->session_timeout = left > 0 ? left : 1;
 			if (reply->session_timeout > UINT32_MAX)
@@ -133,7 +133,7 @@ void wsmfa_visit_conclude(struct wsmfa_service const *s, struct wsmfa_visit *v, 
 	case WSMFA_MOVE_ASK:
 		reply->kind = WSMFA_REPLY_CHALLENGE;
 		reply->echo = plan->ask.echo;
-		reply->session_timeout = (plan->ask.expires_at - v->at) / WSMFA_SECOND;
+		reply->session_timeout = wsmfa_time_span(v->at, plan->ask.expires_at) / WSMFA_SECOND;
 		wsmfa_state_encode(reply->state, v->next_state);
 		break;
 	default: reply->kind = WSMFA_REPLY_REJECT; break;

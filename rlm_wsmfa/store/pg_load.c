@@ -81,7 +81,7 @@ static void authenticator_get(struct pg_row *r, struct wsmfa_authenticator *k)
 	wsmfa_pg_get_text(r, k->phone, sizeof(k->phone));
 	(void)wsmfa_pg_get_octets(r, k->salt, sizeof(k->salt), sizeof(k->salt));
 	k->iterations = (int32_t)wsmfa_pg_get_int_or(r, 1, 1000000, 0);
-	k->codes_left = (int32_t)wsmfa_pg_get_int(r, 0, INT32_MAX);
+	k->codes_left = (int32_t)wsmfa_pg_get_int(r, 0, INT16_MAX);
 }
 
 /* The account, `before` columns into each row, and a row an authenticator; one row with nulls for none. */

@@ -181,6 +181,7 @@ static void each_column_is_checked(struct column const *columns, size_t len,
 
 static void decodes_an_account(void **state)
 {
+	struct column columns[LENGTH(account_row)];
 	struct pg_row row;
 	PGresult *r;
 
@@ -205,6 +206,11 @@ static void decodes_an_account(void **state)
 	assert_int_equal(account.authenticators[0].period, 30);
 	assert_int_equal(account.authenticators[0].drift, -2);
 	assert_memory_equal(account.authenticators[0].sealed, "\0seal", 5);
+	wsmfa_pg_clear(r);
+	memcpy(columns, account_row, sizeof(columns));
+	columns[LENGTH(columns) - 1].octets = "\x7f\xff\xff\xff"; // one more, and it would be negative
+	r = result_of(columns, LENGTH(columns), LENGTH(columns), SPOIL_NOTHING);
+	assert_false(decode_load(r, &row));
 	wsmfa_pg_clear(r);
 	r = result_of(account_row, LENGTH(account_row), 23, SPOIL_NULL); // no authenticator
 	assert_true(decode_load(r, &row));

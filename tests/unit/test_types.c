@@ -91,6 +91,18 @@ static void zero_is_never_accept(void **state)
 	assert_string_equal(wsmfa_outcome_word((enum wsmfa_outcome)0), "error");
 }
 
+static void spans_end_at_the_ends_of_the_range(void **state)
+{
+	(void)state;
+	assert_int_equal(wsmfa_time_span(5, 7), 2);
+	assert_int_equal(wsmfa_time_span(7, 5), -2);
+	assert_int_equal(wsmfa_time_span(1, WSMFA_TIME_FOREVER), WSMFA_TIME_FOREVER - 1);
+	assert_int_equal(wsmfa_time_span(-1, WSMFA_TIME_FOREVER), WSMFA_TIME_FOREVER);
+	assert_int_equal(wsmfa_time_span(-WSMFA_TIME_FOREVER, 1), WSMFA_TIME_FOREVER);
+	assert_int_equal(wsmfa_time_span(2, -WSMFA_TIME_FOREVER), -WSMFA_TIME_FOREVER);
+	assert_int_equal(wsmfa_time_span(2, WSMFA_TIME_NONE), -WSMFA_TIME_FOREVER);
+}
+
 static void account_wipe_leaves_nothing(void **state)
 {
 	static struct wsmfa_account account, zero;
@@ -108,6 +120,7 @@ int main(void)
 		cmocka_unit_test(types_have_words),         cmocka_unit_test(types_parse_their_words),
 		cmocka_unit_test(types_spell_public_words), cmocka_unit_test(stage_unknown_is_enforce),
 		cmocka_unit_test(zero_is_never_accept),     cmocka_unit_test(account_wipe_leaves_nothing),
+		cmocka_unit_test(spans_end_at_the_ends_of_the_range),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
