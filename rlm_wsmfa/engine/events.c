@@ -289,12 +289,17 @@ void wsmfa_events_start(struct wsmfa_events *es)
 	wsmfa_timer_set(es->timers, &es->timer, uv_now(es->timers->uv.loop) + WSMFA_EVENTS_FLUSH_MS, events_on_timer);
 }
 
-bool wsmfa_events_empty(struct wsmfa_events *es)
+size_t wsmfa_events_queued(struct wsmfa_events *es)
 {
-	bool empty;
+	size_t len;
 
 	pthread_mutex_lock(&es->lock);
-	empty = !es->first;
+	len = es->len;
 	pthread_mutex_unlock(&es->lock);
-	return empty && !es->batch;
+	return len;
+}
+
+bool wsmfa_events_empty(struct wsmfa_events *es)
+{
+	return wsmfa_events_queued(es) == 0 && !es->batch;
 }

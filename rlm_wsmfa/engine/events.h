@@ -42,6 +42,8 @@ bool wsmfa_events_add(struct wsmfa_events *, struct wsmfa_event const *);
 void wsmfa_events_start(struct wsmfa_events *);
 /** Engine: writes a batch now, if none is on its way and the database is up. */
 void wsmfa_events_flush(struct wsmfa_events *);
+/** How many wait, without those on their way. */
+size_t wsmfa_events_queued(struct wsmfa_events *);
 /** Engine: nothing is left to write. */
 bool wsmfa_events_empty(struct wsmfa_events *);
 

@@ -33,11 +33,7 @@ static char *counters_json(struct wsmfa_engine *e)
 	struct wsmfa_engine_counters *c = &e->count;
 	json_t *o = json_object();
 	char *text;
-	size_t queued;
 
-	pthread_mutex_lock(&e->events.lock);
-	queued = e->events.len;
-	pthread_mutex_unlock(&e->events.lock);
 	set_number(o, "woken", c->woken);
 	set_number(o, "timed_out", c->timed_out);
 	set_number(o, "never_came", c->never_came);
@@ -66,7 +62,7 @@ static char *counters_json(struct wsmfa_engine *e)
 	set_number(o, "http_requests", c->http_requests);
 	set_number(o, "http_retries", c->http_retries);
 	set_number(o, "talks", e->talks_len);
-	set_number(o, "events_queued", queued);
+	set_number(o, "events_queued", wsmfa_events_queued(&e->events));
 	set_number(o, "events_written", e->events.written);
 	set_number(o, "events_lost", e->events.lost_total);
 	text = json_dumps(o, JSON_COMPACT);

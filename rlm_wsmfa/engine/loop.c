@@ -188,7 +188,8 @@ static void on_stop(struct wsmfa_timer *timer)
 		return;
 	}
 	if (!wsmfa_events_empty(&e->events))
-		wsmfa_engine_log(e, 'e', "%zu login events could not be written before the end", e->events.len);
+		wsmfa_engine_log(e, 'e', "%zu login events could not be written before the end",
+				 wsmfa_events_queued(&e->events));
 	e->stopped = true;
 }
 
