@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 static struct {
 	char const *setting;
 	char const *english;
@@ -161,7 +163,7 @@ static bool is_question(char const *template)
 static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, char const *code,
 		 enum wsmfa_text const *ids, size_t len, struct wsmfa_text_args const *args)
 {
-	char part[4][2 * WSMFA_REPLY_MAX]; // what is longer is cut anyway
+	char part[4][2 * WSMFA_REPLY_MAX] = { "" }; // what is longer is cut anyway
 	char const *last = "";
 	size_t parts = 0;
 	size_t first = 0;
@@ -191,6 +193,7 @@ static void join(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, cha
 		at = cut(out, at, WSMFA_REPLY_MAX - 3);
 		memcpy(out + at, ": ", 3);
 	}
+	OPENSSL_cleanse(part, sizeof(part)); /* the key of an enrolment */
 }
 
 size_t wsmfa_text_reply(char out[WSMFA_REPLY_MAX], struct wsmfa_texts const *texts, char const *code, bool utf8,

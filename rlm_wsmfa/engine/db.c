@@ -3,6 +3,7 @@
 #include "engine/db.h"
 
 #include <libpq-fe.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,7 @@ static void db_closed(uv_handle_t *handle)
 	struct wsmfa_db *db = handle->data;
 
 	free(db->ids);
+	OPENSSL_cleanse(db->conninfo, strlen(db->conninfo)); /* it may hold a password */
 	free(db->conninfo);
 	free(db);
 }

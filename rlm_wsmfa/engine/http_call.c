@@ -28,10 +28,16 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	}
 	if (call->body_len + len + 1 > call->body_size) {
 		size_t want = call->body_len + len + 1 > 4096 ? WSMFA_HTTP_ANSWER_MAX + 1 : 4096;
-		char *body = realloc(call->body, want);
+		char *body = malloc(want);
 
 		if (!body)
 			return 0;
+		/* Not realloc: it would leave what came so far, which may be a token, where it was. */
+		if (call->body) {
+			memcpy(body, call->body, call->body_len);
+			OPENSSL_cleanse(call->body, call->body_size);
+			free(call->body);
+		}
 		call->body = body;
 		call->body_size = want;
 	}

@@ -49,6 +49,7 @@ static bool draw_again(struct wsmfa_service const *s, struct wsmfa_visit *v)
 	memcpy(v->random.key, key, sizeof(v->random.key));
 	memcpy(v->random.number, number, sizeof(v->random.number));
 	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(number, sizeof(number));
 	return drawn;
 }
 

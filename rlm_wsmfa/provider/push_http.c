@@ -7,6 +7,7 @@
  *            200 {"result": "waiting" | "approved" | "denied" | "expired" | "refused"}
  * Without status_url the service answers with wsmfa.answer_push(challenge, ...).
  */
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ static void put_token(struct push_http const *p, struct wsmfa_step *out)
 		return;
 	snprintf(value, sizeof(value), "Bearer %s", p->token);
 	wsmfa_step_header(out, "Authorization", value);
+	OPENSSL_cleanse(value, sizeof(value));
 }
 
 static void put_member(struct wsmfa_out *body, char const *name, char const *value)

@@ -114,7 +114,7 @@ static enum pg_how pg_collect(struct wsmfa_pg_conn *conn, char const *what, int6
 		while (PQisBusy(conn->pg)) {
 			if (!pg_poll(conn->pg, flush > 0 ? POLLIN | POLLOUT : POLLIN, deadline)) {
 				wsmfa_pg_log(conn->config, 'e', "database: %s: no answer in time", what);
-				PQclear(kept);
+				wsmfa_pg_clear(kept);
 				return PG_HOW_TIMEOUT;
 			}
 			if (!PQconsumeInput(conn->pg))
@@ -126,10 +126,10 @@ static enum pg_how pg_collect(struct wsmfa_pg_conn *conn, char const *what, int6
 		if (!r)
 			break;
 		if (how != PG_HOW_DONE) {
-			PQclear(r);
+			wsmfa_pg_clear(r);
 			continue;
 		}
-		PQclear(kept);
+		wsmfa_pg_clear(kept);
 		kept = r;
 		if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
 			how = pg_error_result(conn, what, r);
@@ -137,7 +137,7 @@ static enum pg_how pg_collect(struct wsmfa_pg_conn *conn, char const *what, int6
 	if (how == PG_HOW_DONE && (!kept || PQstatus(conn->pg) == CONNECTION_BAD))
 		how = PG_HOW_LOST;
 	if (how != PG_HOW_DONE) {
-		PQclear(kept);
+		wsmfa_pg_clear(kept);
 		kept = NULL;
 	}
 	*out = kept;
