@@ -168,8 +168,9 @@ struct wsmfa_visit *wsmfa_request_begin(rlm_wsmfa_t const *inst, REQUEST *reques
 	v->has_digest = packet_digest(request->packet, v->digest);
 	v->joinable = station && (has_attribute(request, PW_STATE) || has_attribute(request, PW_ACCT_SESSION_ID) ||
 				  has_attribute(request, PW_NAS_PORT));
-	if (!wsmfa_client_read(inst, request, &v->client)) return NULL;
-	return v;
+	if (wsmfa_client_read(inst, request, &v->client)) return v;
+	v->ended = true; /* no wrong password: nobody has looked at it */
+	return NULL;
 }
 
 /* ---- out ---- */
