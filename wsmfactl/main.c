@@ -251,6 +251,7 @@ static enum ctl_exit command_run(struct ctl *c, struct ctl_command const *comman
 int main(int argc, char **argv)
 {
 	struct ctl c = { .key_file = getenv("WSMFA_KEY_FILE") };
+	char const *term = getenv("TERM");
 	struct ctl_command const *command;
 	enum ctl_exit code;
 	int i = 1, used = 0;
@@ -258,7 +259,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
-	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && getenv("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("wsmfactl " WSMFA_VERSION);
 		return (int)ctl_flush(CTL_OK);

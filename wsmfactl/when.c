@@ -136,7 +136,7 @@ char const *ctl_when_parse(char const *text, wsmfa_time_t *out)
 		return why;
 	if (*p)
 		return "goes on after its zone; write it like 2024-04-22T00:00:00+02:00";
-	*out = (days_from_civil(c.year, c.month, c.day) * 86400 + c.hour * 3600 + c.minute * 60 + c.second -
+	*out = (days_from_civil(c.year, c.month, c.day) * 86400 + c.hour * INT64_C(3600) + c.minute * INT64_C(60) + c.second -
 		(int64_t)zone * 60) *
 		       WSMFA_SECOND +
 	       c.micro;

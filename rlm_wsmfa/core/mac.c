@@ -75,7 +75,7 @@ bool wsmfa_state_octets(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const
 		return false;
 	}
 	memcpy(in, spent, WSMFA_STATE_LEN);
-	memcpy(in + WSMFA_STATE_LEN, purpose, len);
+	memcpy(in + WSMFA_STATE_LEN, purpose, len); // NOLINT(bugprone-not-null-terminated-result): octets to hash
 	return hmac(out, keys->state, in, WSMFA_STATE_LEN + len);
 }
 

@@ -54,32 +54,41 @@ static void found(struct wsmfa_db_address *a, char const *address)
 	list_add(&a->port_list, first, a->current_port);
 }
 
+/** What libpq is given, ended by NULL. */
+struct parameters {
+	char const *keywords[OPTIONS_MAX + 8], *values[OPTIONS_MAX + 8];
+	size_t len;
+};
+
+static void parameter_add(struct parameters *p, char const *keyword, char const *value)
+{
+	p->keywords[p->len] = keyword;
+	p->values[p->len++] = value;
+}
+
 /** Hands over the parameters and ends. */
 static void address_finish(struct wsmfa_db_address *a)
 {
-	char const *keywords[OPTIONS_MAX + 8] = { 0 }, *values[OPTIONS_MAX + 8] = { 0 };
-	size_t n = 0;
+	struct parameters p = { .len = 0 };
 	bool resolved = a->found > 0;
 	bool full = a->host_list.full || a->address_list.full || a->port_list.full;
 
-	for (PQconninfoOption *o = a->options; o && o->keyword && n < OPTIONS_MAX; o++) {
-		if (!o->val || (resolved && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "port") == 0)))
-			continue;
-		keywords[n] = o->keyword;
-		values[n++] = o->val;
+	for (PQconninfoOption *o = a->options; o && o->keyword && p.len < OPTIONS_MAX; o++) {
+		if (o->val && !(resolved && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "port") == 0)))
+			parameter_add(&p, o->keyword, o->val);
 	}
 	if (resolved) {
-		keywords[n] = "host", values[n++] = a->out_hosts;
-		keywords[n] = "hostaddr", values[n++] = a->out_addresses;
-		keywords[n] = "port", values[n++] = a->out_ports;
+		parameter_add(&p, "host", a->out_hosts);
+		parameter_add(&p, "hostaddr", a->out_addresses);
+		parameter_add(&p, "port", a->out_ports);
 	}
-	keywords[n] = "client_encoding", values[n++] = "UTF8";
-	keywords[n] = "fallback_application_name", values[n++] = "wsmfa engine";
+	parameter_add(&p, "client_encoding", "UTF8");
+	parameter_add(&p, "fallback_application_name", "wsmfa engine");
 	if (a->done) {
 		if (full)
 			a->done(a->ctx, NULL, NULL, "too many addresses");
 		else
-			a->done(a->ctx, keywords, values, a->problem[0] && !resolved ? a->problem : NULL);
+			a->done(a->ctx, p.keywords, p.values, a->problem[0] && !resolved ? a->problem : NULL);
 	}
 	PQconninfoFree(a->options);
 	free(a);

@@ -166,7 +166,7 @@ bool wsmfa_park_open(struct wsmfa_park *park, uv_loop_t *loop, struct wsmfa_wait
 		return false;
 	}
 	park->secret = strdup(secret);
-	park->buffer = malloc(SLICE * SLICES);
+	park->buffer = malloc((size_t)SLICE * SLICES);
 	if (!park->secret || !park->buffer) {
 		snprintf(err, errlen, "no memory for the parking socket");
 		return false;

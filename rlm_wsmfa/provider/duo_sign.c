@@ -44,7 +44,7 @@ bool wsmfa_duo_sign(char const *skey, char const *date, char const *method, char
 	if (text.full || !HMAC(EVP_sha512(), skey, (int)strlen(skey), (uint8_t *)canon, text.len, mac, &len) ||
 	    len != 64)
 		return false;
-	for (unsigned int i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++)
 		snprintf(out + 2 * i, 3, "%02x", mac[i]);
 	return true;
 }

@@ -104,14 +104,13 @@ int64_t wsmfa_mem_authenticator(struct wsmfa_store *s, int64_t account_id, struc
 
 static struct mem_authenticator *authenticator_owner(struct wsmfa_mem *m, int64_t id, struct mem_account **owner)
 {
-	struct mem_authenticator *found = NULL;
-
 	for (*owner = m->accounts; *owner; *owner = (*owner)->next) {
-		found = wsmfa_mem_authenticator_find(*owner, id);
+		struct mem_authenticator *found = wsmfa_mem_authenticator_find(*owner, id);
+
 		if (found)
-			break;
+			return found;
 	}
-	return found;
+	abort(); // a test's mistake
 }
 
 void wsmfa_mem_recovery_code(struct wsmfa_store *s, int64_t authenticator_id, uint8_t const *hash)
@@ -120,7 +119,7 @@ void wsmfa_mem_recovery_code(struct wsmfa_store *s, int64_t authenticator_id, ui
 	struct mem_account *owner;
 	struct mem_authenticator *a = authenticator_owner(m, authenticator_id, &owner);
 
-	if (!a || a->codes_len == MEM_CODES_MAX)
+	if (a->codes_len == MEM_CODES_MAX)
 		abort();
 	memcpy(a->codes[a->codes_len++].hash, hash, WSMFA_HASH_LEN);
 	wsmfa_mem_leave(m);
