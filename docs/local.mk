@@ -33,6 +33,7 @@ dist_check_SCRIPTS += tests/docs/design
 dist_check_SCRIPTS += tests/docs/links
 dist_check_SCRIPTS += tests/docs/log_lines
 dist_check_SCRIPTS += tests/docs/manual
+dist_check_SCRIPTS += tests/docs/packaging
 dist_check_SCRIPTS += tests/docs/providers
 dist_check_SCRIPTS += tests/docs/settings
 dist_check_SCRIPTS += tests/docs/texts

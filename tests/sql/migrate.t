@@ -1,17 +1,9 @@
 #!/bin/bash
 # sql/migrate: twice, twenty at once, a newer schema, an edited file, from elsewhere.
-n=0 migrate=$WSMFA_MIGRATE sql=$(dirname "$WSMFA_MIGRATE")
+migrate=$WSMFA_MIGRATE sql=$(dirname "$WSMFA_MIGRATE")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-ok() { # STATUS TEXT [DETAIL]
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' <<<"${3-}"; fi
-}
-check() { # TEXT CONDITION...
-	local text=$1
-	shift
-	"$@" && ok 0 "$text" || ok 1 "$text" "$*"
-}
+. "$(dirname "$0")/../tap.sh"
 value() { psql -X -q -A -t -c "$1"; }
 newest=$(ls "$sql" | grep -c '^[0-9]\{4\}_.*\.sql$')
 
