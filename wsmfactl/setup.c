@@ -21,6 +21,7 @@
 #include "core/codec.h"
 
 #define SUPERUSER "postgres"
+#define OPERATOR  "root"
 #define PATHS_MAX 400
 
 struct setup {
@@ -98,12 +99,14 @@ static bool database_make(struct setup *s)
 {
 	static char const *const roles[] = { "wsmfa_radius", "wsmfa_push", "wsmfa_admin", "wsmfa_auditor",
 					     "wsmfa_org_admin" };
+	static char const operator_make[] = "CREATE ROLE " OPERATOR " LOGIN; GRANT wsmfa_admin TO " OPERATOR;
+	char const *const drop_operator[] = { "dropuser", "--if-exists", OPERATOR, NULL };
 	char script[512], before[CTL_OUTPUT_MAX], migrate[600];
 	char const *const create[] = { "createdb", "-E", "UTF8", "-T", "template0", s->database, NULL };
 	char const *const drop[] = { "dropdb", "--if-exists", s->database, NULL };
 	char const *const apply[] = { "env", script, migrate, "--quiet", NULL };
 
-	if (!psql(s, SUPERUSER, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'wsmfa\\_%'"))
+	if (!psql(s, SUPERUSER, "SELECT rolname FROM pg_roles WHERE rolname ~ '^(wsmfa_.*|" OPERATOR ")$'"))
 		return failed(s, "PostgreSQL can't be asked as %s: %.300s", s->as ? s->as : "its superuser", s->output);
 	snprintf(before, sizeof(before), "%s", s->output);
 	snprintf(script, sizeof(script), "SELECT 1 FROM pg_database WHERE datname = '%s'", s->database);
@@ -125,6 +128,12 @@ static bool database_make(struct setup *s)
 	snprintf(migrate, sizeof(migrate), "%.*s/migrate", PATHS_MAX, s->sql);
 	if (!ctl_run(s->as, NULL, s->output, apply))
 		return failed(s, "the schema could not be made: %.400s", s->output);
+	/* Whoever runs setup goes on with wsmfactl. Where PostgreSQL's own user was asked, peer lets nobody else in. */
+	if (s->as && !strstr(before, OPERATOR)) {
+		ctl_step_undo_by(&s->j, s->as, drop_operator);
+		if (!psql(s, s->database, operator_make))
+			return failed(s, OPERATOR " can't be made an administrator: %.300s", s->output);
+	}
 	return true;
 }
 
@@ -358,9 +367,10 @@ enum ctl_exit ctl_setup(struct ctl *c, struct ctl_args const *a)
 			json_pack("{s:s, s:s, s:s}", "database", s.database, "raddb", s.raddb, "key_file", s.key_file));
 	printf("Ready: database %s, %s, key file %s (keep a copy in a safe place).\nNext:\n"
 	       "  write your RADIUS clients into %s/clients.conf, and restart the server\n"
+	       "  export PGDATABASE=%s WSMFA_KEY_FILE=%s\n"
 	       "  wsmfactl account add NAME --org ORG --region CODE --service S --password-stdin\n"
-	       "  wsmfactl --key-file %s totp add NAME\n"
-	       "  wsmfactl --key-file %s doctor --raddb %s\n",
-	       s.database, s.raddb, s.key_file, s.raddb, s.key_file, s.key_file, s.raddb);
+	       "  wsmfactl totp add NAME\n"
+	       "  wsmfactl doctor --raddb %s\n",
+	       s.database, s.raddb, s.key_file, s.raddb, s.database, s.key_file, s.raddb);
 	return CTL_OK;
 }
