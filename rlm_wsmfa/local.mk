@@ -15,3 +15,4 @@ rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa_park.c
 rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa_request.c
 rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa_site.c
 rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa_store.c
+rlm_wsmfa_la_SOURCES += rlm_wsmfa/rlm_wsmfa_watch.c

@@ -123,9 +123,12 @@ int wsmfa_clients_check(rlm_wsmfa_t const *inst);
 bool wsmfa_client_read(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_client *out);
 
 /* rlm_wsmfa_site.c: virtual servers that could be gone round, timers that are too short */
+int wsmfa_sites_judge(rlm_wsmfa_t const *inst, CONF_SECTION *config);
+int wsmfa_park_check(rlm_wsmfa_t *inst);
+
+/* rlm_wsmfa_watch.c: sites that are edited while the server runs */
 int wsmfa_sites_check(rlm_wsmfa_t *inst);
 bool wsmfa_sites_stand(rlm_wsmfa_t *inst, wsmfa_time_t at);
-int wsmfa_park_check(rlm_wsmfa_t *inst);
 
 /* rlm_wsmfa_store.c: the host's connection pool under our store, the log */
 int wsmfa_store_start(rlm_wsmfa_t *inst, CONF_SECTION *conf);
