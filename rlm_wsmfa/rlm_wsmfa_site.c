@@ -46,13 +46,33 @@ static bool calls(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
 	return false;
 }
 
+static bool is_auth_listener(CONF_SECTION *listen)
+{
+	for (CONF_PAIR *cp = cf_pair_find(listen, "type"); cp; cp = cf_pair_find_next(listen, cp, "type")) {
+		if (cf_pair_value(cp) && strncmp(cf_pair_value(cp), "auth", 4) == 0) return true;
+	}
+	return false;
+}
+
 static bool listens(CONF_SECTION *server)
 {
 	for (CONF_SECTION *cs = cf_subsection_find_next(server, NULL, "listen"); cs;
 	     cs = cf_subsection_find_next(server, cs, "listen")) {
-		for (CONF_PAIR *cp = cf_pair_find(cs, "type"); cp; cp = cf_pair_find_next(cs, cp, "type")) {
-			if (cf_pair_value(cp) && strncmp(cf_pair_value(cp), "auth", 4) == 0) return true;
-		}
+		if (is_auth_listener(cs)) return true;
+	}
+	return false;
+}
+
+/** Does a client or a listener of this section send what it gets to the virtual server? */
+static bool sends_to(CONF_SECTION *holder, char const *server)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(holder, NULL); ci; ci = cf_item_find_next(holder, ci)) {
+		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+		char const *to = cs ? cf_section_value_find(cs, "virtual_server") : NULL;
+
+		if (!to || strcmp(to, server) != 0) continue;
+		if (strcmp(cf_section_name1(cs), "client") == 0) return true;
+		if (strcmp(cf_section_name1(cs), "listen") == 0 && is_auth_listener(cs)) return true;
 	}
 	return false;
 }
@@ -62,6 +82,24 @@ static char const *server_name(CONF_SECTION *server)
 	char const *name = cf_section_name2(server);
 
 	return name ? name : "default";
+}
+
+/** Do logins come to this virtual server: by a listener of its own, or because a client or a listener elsewhere names it? */
+static bool answers(CONF_SECTION *config, CONF_SECTION *server)
+{
+	static char const *const holders[] = { "clients", "server" };
+	char const *name = server_name(server);
+
+	if (listens(server)) return true;
+	if (!cf_section_sub_find(server, "authorize")) return false; /* the host rejects, whoever asks */
+	if (sends_to(config, name)) return true;
+	for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
+		for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, holders[i]); cs;
+		     cs = cf_subsection_find_next(config, cs, holders[i])) {
+			if (sends_to(cs, name)) return true;
+		}
+	}
+	return false;
 }
 
 static int check_gate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
@@ -91,7 +129,34 @@ static int check_gate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 	return 0;
 }
 
-/** The module must never run as a login's authentication without a first factor before it. */
+/** Is the section an "if (ok)", with or without a blank in it? */
+static bool is_if_ok(CONF_SECTION *cs)
+{
+	char const *condition = cf_section_name2(cs);
+	char const *ok;
+
+	if (strcmp(cf_section_name1(cs), "if") != 0 || !condition) return false;
+	ok = condition + strspn(condition, "( ");
+	return strncmp(ok, "ok", 2) == 0 && ok[2 + strspn(ok + 2, ") ")] == '\0';
+}
+
+/** Does each call below stand inside of an "if (ok)"? */
+static bool called_after_ok(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+
+		if (is_bare_call(inst, ci)) return false;
+		if (!below || is_if_ok(below)) continue;
+		if (strcmp(cf_section_name1(below), inst->name) == 0 || !called_after_ok(inst, below)) return false;
+	}
+	return true;
+}
+
+/**
+ * The module must never run as a login's authentication without a first factor before it: the host would show it the
+ * verdict of whatever ran last, which may be a module of authorize.
+ */
 static int check_authenticate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 {
 	CONF_SECTION *authenticate = cf_section_sub_find(server, "authenticate");
@@ -108,8 +173,7 @@ static int check_authenticate(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 	     cs = cf_subsection_find_next(authenticate, cs, "Auth-Type")) {
 		char const *type = cf_section_name2(cs);
 
-		if (!calls(inst, cs) || (type && strcmp(type, "WSMFA-Response") == 0)) continue;
-		if (!has_bare_call(inst, cs)) continue;
+		if ((type && strcmp(type, "WSMFA-Response") == 0) || called_after_ok(inst, cs)) continue;
 		cf_log_err_cs(cs,
 			      "\"%s\" in Auth-Type %s must stand inside \"if (ok) { }\", after the module that proves the first factor",
 			      inst->name, type ? type : "");
@@ -198,10 +262,10 @@ static int check_proxy_sections(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 	return check_fail_authentication(inst, cf_section_sub_find(server, "post-proxy"));
 }
 
-static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server)
+static int check_site(rlm_wsmfa_t const *inst, CONF_SECTION *server, bool answering)
 {
 	CONF_SECTION *authorize = cf_section_sub_find(server, "authorize");
-	bool const inner = !listens(server) && !calls(inst, cf_section_sub_find(server, "authenticate"));
+	bool const inner = !answering && !calls(inst, cf_section_sub_find(server, "authenticate"));
 
 	if (!calls(inst, authorize) && inner) return 0; /* nothing of ours */
 	if (inner) return 0;				/* a tunnel: its outer site has the gate */
@@ -230,14 +294,39 @@ static bool is_unguarded(rlm_wsmfa_t const *inst, char const *name)
 	return false;
 }
 
+/** A policy, or a section of instantiate, of the module's name: the host would run that wherever a site says wsmfa. */
+static int check_name(rlm_wsmfa_t const *inst, CONF_SECTION *config)
+{
+	static char const *const holders[] = { "policy", "instantiate" };
+	size_t const len = strlen(inst->name);
+
+	for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
+		CONF_SECTION *holder = cf_section_sub_find(config, holders[i]);
+
+		for (CONF_ITEM *ci = holder ? cf_item_find_next(holder, NULL) : NULL; ci; ci = cf_item_find_next(holder, ci)) {
+			CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+			char const *name = !cs ? "" : cf_section_name2(cs) ? cf_section_name2(cs) : cf_section_name1(cs);
+
+			if (strncmp(name, inst->name, len) != 0 || (name[len] && name[len] != '.')) continue;
+			cf_log_err_cs(cs, "%s in %s would run in place of the module %s, and the gate with it: give it another name", name,
+				      holders[i], inst->name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /** Every virtual server that uses the module is checked; every other one that answers logins must be meant to. */
 int wsmfa_sites_judge(rlm_wsmfa_t const *inst, CONF_SECTION *config)
 {
+	if (check_name(inst, config) < 0) return -1;
 	for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, "server"); cs;
 	     cs = cf_subsection_find_next(config, cs, "server")) {
+		bool const answering = answers(config, cs);
+
 		if (calls(inst, cs)) {
-			if (check_site(inst, cs) < 0) return -1;
-		} else if (listens(cs) && !is_unguarded(inst, server_name(cs))) {
+			if (check_site(inst, cs, answering) < 0) return -1;
+		} else if (answering && !is_unguarded(inst, server_name(cs))) {
 			cf_log_err_cs(cs,
 				      "the site %s answers logins without a second factor: unlink it from sites-enabled, or name it in "
 				      "unguarded_sites of the module if that is meant",

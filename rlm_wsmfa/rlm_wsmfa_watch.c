@@ -24,31 +24,42 @@ static bool same_stamp(struct wsmfa_site_stamp const *a, struct wsmfa_site_stamp
 	       a->size == b->size;
 }
 
-/** Notes the files that a section and those below it come from. False when there are more than can be watched. */
-static bool watch_files(rlm_wsmfa_t *inst, CONF_SECTION *cs)
+/** Notes a file, once. False when there are more than can be watched. */
+static bool watch_file(rlm_wsmfa_t *inst, char const *file)
 {
-	char const *file = cf_section_filename(cs);
-	bool known = !file;
-
-	for (size_t i = 0; i < inst->stamps_len && !known; i++) known = strcmp(inst->stamps[i].file, file) == 0;
-	if (!known) {
-		if (inst->stamps_len == WSMFA_SITE_FILES_MAX || strlen(file) >= sizeof(inst->stamps[0].file)) return false;
-		stamp_of(file, &inst->stamps[inst->stamps_len++]);
+	if (!file) return true;
+	for (size_t i = 0; i < inst->stamps_len; i++) {
+		if (strcmp(inst->stamps[i].file, file) == 0) return true;
 	}
+	if (inst->stamps_len == WSMFA_SITE_FILES_MAX || strlen(file) >= sizeof(inst->stamps[0].file)) return false;
+	stamp_of(file, &inst->stamps[inst->stamps_len++]);
+	return true;
+}
+
+/** The files that a section and all below it come from: one line may be $INCLUDEd from a file of its own. */
+static bool watch_section(rlm_wsmfa_t *inst, CONF_SECTION *cs)
+{
+	if (!watch_file(inst, cf_section_filename(cs))) return false;
 	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
-		if (cf_item_is_section(ci) && !watch_files(inst, cf_item_to_section(ci))) return false;
+		if (cf_item_is_pair(ci) && !watch_file(inst, cf_pair_filename(cf_item_to_pair(ci)))) return false;
+		if (cf_item_is_section(ci) && !watch_section(inst, cf_item_to_section(ci))) return false;
 	}
 	return true;
 }
 
 static int watch_sites(rlm_wsmfa_t *inst, CONF_SECTION *config)
 {
+	static char const *const watched[] = { "server", "policy" };
+
 	inst->stamps_len = 0;
-	for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, "server"); cs;
-	     cs = cf_subsection_find_next(config, cs, "server")) {
-		if (watch_files(inst, cs)) continue;
-		cf_log_err_cs(cs, "the sites come from more than %d files, or one has a name that is too long", WSMFA_SITE_FILES_MAX);
-		return -1;
+	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+		for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, watched[i]); cs;
+		     cs = cf_subsection_find_next(config, cs, watched[i])) {
+			if (watch_section(inst, cs)) continue;
+			cf_log_err_cs(cs, "the sites come from more than %d files, or one has a name that is too long",
+				      WSMFA_SITE_FILES_MAX);
+			return -1;
+		}
 	}
 	return 0;
 }

@@ -27,8 +27,8 @@ WAYS = {
     "another Auth-Type": (all_of(last("authorize", control("&Auth-Type := Other")), last("authenticate", OTHER)), {}),
     "authenticate without wsmfa": (body("Auth-Type WSMFA-Login", "\t\tok\n", "\t"), {}),
     "authenticate that says ok after wsmfa": (
-        body("Auth-Type WSMFA-Login", "\t\tpap {\n\t\t\treject = 1\n\t\t}\n\t\twsmfa {\n\t\t\treject = 1\n"
-             "\t\t\thandled = 1\n\t\t\tfail = 1\n\t\t}\n\t\tok\n", "\t"), {}),
+        body("Auth-Type WSMFA-Login", "\t\tpap {\n\t\t\treject = 1\n\t\t}\n\t\tif (ok) {\n\t\t\twsmfa {\n\t\t\t\treject = 1\n"
+             "\t\t\t\thandled = 1\n\t\t\t\tfail = 1\n\t\t\t}\n\t\t}\n\t\tok\n", "\t"), {}),
     "Response-Packet-Type in authorize": (last("authorize", control("&Response-Packet-Type := Access-Accept")), {}),
     "Response-Packet-Type in authenticate": (
         body("Auth-Type WSMFA-Login", "\t\tok\n\t" + control("&Response-Packet-Type := Access-Accept"), "\t"), {}),
@@ -202,7 +202,36 @@ REFUSED = {
     "another server that answers": (outside(
         "server other {\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.5\n\tport = 40999\n}\nauthorize {\n\tpap\n}\n}\n"),
         ["other"]),
+    **{f"authenticate with the module in {head}": (all_of(last("authorize", "\tok\n"), body(
+        "Auth-Type WSMFA-Login", f"\t\t{head} {{\n\t\t\twsmfa\n\t\t}}\n", "\t")), ["if (ok)"])
+       for head in ("group", "if (1)", "if (ok || 1)")},
 }
+
+# ... and what stands beside the site: further arguments of the server, and words that the refusal holds.
+OTHER_SITE = outside("server other {\nauthorize {\n" + ACCEPT + "}\n}\n")
+REFUSED_BESIDE = {
+    "a client that is sent to another site": ({"edit": OTHER_SITE, "more_clients": (
+        "client elsewhere {\n\tipaddr = 127.0.0.11\n\tsecret = elsewhere\n\tvirtual_server = other\n}\n")}, ["other"]),
+    "a listener that is sent to another site": ({"edit": all_of(OTHER_SITE, outside(
+        "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 40999\n\tvirtual_server = other\n}\n"))}, ["other"]),
+    **{f"a policy {name}": ({"files": {"policy.d/mine": f"{name} {{\n\tok\n}}\n"}}, [name, "in place of the module"])
+       for name in ("wsmfa", "wsmfa.post-auth")},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BESIDE)
+def test_what_is_refused_beside_a_site(make_server, name):
+    more, words = REFUSED_BESIDE[name]
+    said = make_server(**more).refuses()
+    for word in words:
+        assert word in said, said
+
+
+def test_a_client_of_a_site_that_is_meant(place, make_server, people):
+    """Named in unguarded_sites, or without authorize, another site is no reason to refuse."""
+    more, _ = REFUSED_BESIDE["a client that is sent to another site"]
+    make_server(**more, settings={"unguarded_sites": "other"}).start().stop()
+    make_server(**{**more, "edit": outside("server other {\naccounting {\n\tok\n}\n}\n")}).start()
 
 
 @pytest.mark.parametrize("name", REFUSED)
