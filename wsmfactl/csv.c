@@ -34,30 +34,32 @@ static enum ctl_csv_status row_bad(struct ctl_csv *csv, char const **why, char c
 	return CTL_CSV_BAD;
 }
 
-/* A field in quotes, its opening one passed; unquoted in place. On failure p is where it went wrong. */
+/* Whether a quote at p is one of two, which stand for one. */
+static bool quote_twice(struct ctl_csv const *csv, char const *p)
+{
+	return p + 1 < csv->end && p[0] == '"' && p[1] == '"';
+}
+
+/*
+ * A field in quotes, its opening one passed; unquoted in place, once its end is known: what is not closed is read again, as lines. On
+ * failure p is where it went wrong.
+ */
 static char const *quoted_take(struct ctl_csv *csv, char **end)
 {
 	char *to = csv->p;
-	char *begin = csv->p;
-	size_t line = csv->next;
+	char *close = csv->p;
 
-	for (;; csv->p++) {
-		if (csv->p == csv->end) {
-			csv->p = begin;
-			csv->next = line;
-			return "a quote is opened and never closed";
-		}
-		if (*csv->p == '\0')
-			return "a NUL octet";
-		if (*csv->p == '"') {
-			if (csv->p + 1 == csv->end || csv->p[1] != '"')
-				break;
-			csv->p++;
-		}
-		if (*csv->p == '\n')
-			csv->next++;
+	for (; close < csv->end && *close != '\0' && (*close != '"' || quote_twice(csv, close)); close++)
+		close += *close == '"';
+	if (close == csv->end)
+		return "a quote is opened and never closed";
+	for (; csv->p < close; csv->p++) {
+		csv->p += *csv->p == '"';
+		csv->next += *csv->p == '\n';
 		*to++ = *csv->p;
 	}
+	if (*close == '\0')
+		return "a NUL octet";
 	csv->p++;
 	*end = to;
 	if (csv->p < csv->end && *csv->p != ',' && !at_break(csv))

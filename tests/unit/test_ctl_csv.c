@@ -95,6 +95,8 @@ static void csv_tells_every_bad_row(void **state)
 	assert_string_equal(RENDERED("1,2,3,4\n1,2,3,4,5\nx\n"), "1[1][2][3][4];!2;3[x];");
 	/* A quote that never closes spoils its own line, not the rest of the file. */
 	assert_string_equal(RENDERED("a\n\"b\nc\nd\n"), "1[a];!2;3[c];4[d];");
+	assert_string_equal(RENDERED("a\n\"b\"\"\nc"), "1[a];!2;3[c];");
+	assert_string_equal(RENDERED("\"a\nb\0c\"\nd\n"), "!1;3[d];");
 	assert_string_equal(RENDERED("\""), "!1;");
 	assert_string_equal(RENDERED("\"\"\""), "!1;");
 }
