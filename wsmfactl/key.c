@@ -2,6 +2,7 @@
  * Apart from keyfile.c, which only reads it. */
 #include "command.h"
 #include "keyfile.h"
+#include "out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,15 +37,15 @@ enum ctl_exit ctl_key_init(struct ctl *c, struct ctl_args const *a)
 	OPENSSL_cleanse(line, sizeof(line));
 	if (close(fd) != 0)
 		done = false;
+	done = done && ctl_keyfile_settle(c->key_file);
 	if (!done) {
 		ctl_fail("the key file %s can't be written: %s", c->key_file, strerror(errno));
 		unlink(c->key_file);
 		return CTL_FAILED;
 	}
 	if (c->json)
-		printf("{\"key_file\": \"%s\", \"id\": \"%s\"}\n", c->key_file, id);
-	else
-		printf("%s made with key %s. Keep a copy in a safe place: without it no TOTP key can be opened.\n",
-		       c->key_file, id);
+		return ctl_print_json(json_pack("{s:s, s:s}", "key_file", c->key_file, "id", id));
+	printf("%s made with key %s. Keep a copy in a safe place: without it no TOTP key can be opened.\n",
+	       c->key_file, id);
 	return CTL_OK;
 }

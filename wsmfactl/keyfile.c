@@ -116,6 +116,21 @@ bool ctl_keyfile_fill(int fd, char const *text, size_t len)
 	return fsync(fd) == 0;
 }
 
+bool ctl_keyfile_settle(char const *path)
+{
+	char folder[PATH_MAX];
+	char const *end = strrchr(path, '/');
+	int fd;
+	bool done;
+
+	snprintf(folder, sizeof(folder), "%.*s", end ? (int)(end - path) + 1 : 1, end ? path : ".");
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	done = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
 bool ctl_keyfile_replace(char const *path, char const *text)
 {
 	char fresh[PATH_MAX];
@@ -129,6 +144,8 @@ bool ctl_keyfile_replace(char const *path, char const *text)
 	}
 	if (stat(path, &st) != 0)
 		return false;
+	/* What a run that was killed left behind. */
+	(void)unlink(fresh);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
@@ -138,7 +155,7 @@ bool ctl_keyfile_replace(char const *path, char const *text)
 	if (close(fd) != 0)
 		done = false;
 	if (done && rename(fresh, path) == 0)
-		return true;
+		return ctl_keyfile_settle(path);
 	saved = done ? errno : saved;
 	unlink(fresh);
 	errno = saved;

@@ -27,6 +27,8 @@ bool ctl_keyfile_read(char const *path, char *text, size_t *len, char *why, size
 
 /** Writes all and makes it durable: a key that is lost takes every sealed row with it. false with errno. */
 bool ctl_keyfile_fill(int fd, char const *text, size_t len);
+/** Makes a new or replaced file's entry in its folder durable. false with errno. */
+bool ctl_keyfile_settle(char const *path);
 /** Replaces the file in one step, with the owner and the mode it had. false with errno. */
 bool ctl_keyfile_replace(char const *path, char const *text);
 

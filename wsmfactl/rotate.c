@@ -268,12 +268,24 @@ static enum ctl_exit rotate(struct ctl *c, struct file *f, bool force)
 	return rows_reseal(c, f->ring);
 }
 
+/* Two at a time would each put a key of its own into the file, and one of them would be lost with all that it sealed. */
+static bool rotate_alone(struct ctl *c)
+{
+	PGresult *res = ctl_query(c, "SELECT pg_try_advisory_lock(hashtextextended('wsmfa.key_rotate', 0))", 0);
+	bool alone = res && PQgetvalue(res, 0, 0)[0] == 't';
+
+	if (res && !alone)
+		ctl_fail("another key rotate is at work on this database; run it again when that has ended");
+	PQclear(res);
+	return alone;
+}
+
 enum ctl_exit ctl_key_rotate(struct ctl *c, struct ctl_args const *a)
 {
 	static struct file f;
 	enum ctl_exit code = CTL_FAILED;
 
-	if (file_load(c, &f) && ctl_db_open(c))
+	if (ctl_db_open(c) && rotate_alone(c) && file_load(c, &f))
 		code = rotate(c, &f, ctl_option(a, "--force") != NULL);
 	file_wipe(&f);
 	return code;

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from place import MODULE, TOP, WSMFACTL, totp
+from place import MODULE, TOP, WSMFACTL, totp, wait_for
 
 HEADER = "name,organization,region,services,password,phone,totp_secret,push_provider,push_device"
 
@@ -206,6 +206,36 @@ def test_rotation_reseals_everything_and_can_be_resumed(place, js, ctl, csv, key
     said = ctl("doctor", "--json", code=1)
     assert any(f["check"] == "sealed keys" and f["status"] == "failed" and "third" in f["detail"]
                for f in json.loads(said.stdout))
+
+
+def test_one_rotation_at_a_time(place, js, ctl, keys):
+    """Two would each write a key of their own into the file, and one's rows would open nowhere."""
+    ctl("account", "add", "k", "--org", "Acme", "--region", "EMEA", "--service", "elements")
+    js("totp", "add", "k")
+    before = keys.read_text()
+    env = {**os.environ, **place.cluster.env(database=place.database), "WSMFA_KEY_FILE": str(keys)}
+    connection = place.connect(place.database)
+    with connection.cursor() as cursor:
+        cursor.execute("begin")
+        cursor.execute("lock table wsmfa.authenticator in access exclusive mode")
+        with subprocess.Popen([WSMFACTL, "key", "rotate"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+            wait_for(lambda: place.value("select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'",
+                                         place.database), "the first waits for the table")
+            try:
+                said = ctl("key", "rotate", code=1).stderr
+                assert "another key rotate" in said and keys.read_text() == before
+            finally:
+                cursor.execute("commit")
+            assert first.wait(timeout=60) == 0
+    connection.close()
+    assert any(f["check"] == "sealed keys" and f["status"] == "ok" for f in json.loads(ctl("doctor", "--json").stdout))
+
+
+def test_rotation_does_not_mind_what_a_killed_one_left(js, ctl, keys):
+    keys.with_suffix(".new").write_text("half a")
+    ctl("account", "add", "k", "--org", "Acme", "--region", "EMEA", "--service", "elements")
+    js("totp", "add", "k")
+    assert js("key", "rotate")["resealed"] == 1 and not keys.with_suffix(".new").exists()
 
 
 def test_rotation_waits_for_servers_that_run(place, js, ctl, keys):
