@@ -146,9 +146,8 @@ static bool regions_fill(struct report *r, FILE *f)
 
 /* How many accounts had enrolled by the end of each week. Counts what is still there: whoever left takes their past along. */
 #define ADOPTION                                                                                                                     \
-	"WITH first AS (SELECT x.account_id, min(x.confirmed_at) AS at FROM wsmfa.authenticator x"                                   \
-	" JOIN wsmfa.account a ON a.id = x.account_id JOIN pg_temp.report r ON r.account = a.name"                                   \
-	" WHERE x.kind <> 'recovery' AND x.confirmed_at IS NOT NULL AND x.removed_at IS NULL AND r.in_scope GROUP BY x.account_id)," \
+	"WITH first AS (SELECT e.enrolled_at AS at FROM wsmfa.enrolled_since e"                                                      \
+	" JOIN pg_temp.report r ON r.account = e.account WHERE r.in_scope),"                                                         \
 	" week AS (SELECT greatest(0, $1::integer - floor(extract(epoch FROM statement_timestamp() - at) / 604800)::integer) AS n,"  \
 	" count(*) AS accounts FROM first GROUP BY 1)"                                                                               \
 	" SELECT to_char(statement_timestamp() - make_interval(weeks => $1::integer - g.n), 'YYYY-MM-DD') AS on_day,"                \

@@ -66,7 +66,7 @@ SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_org_
 	('region_compliance_at()', 'EXECUTE'), ('what_if()', 'EXECUTE'),
 	('account_fact', 'SELECT'), ('mfa_status', 'SELECT'), ('org_compliance', 'SELECT'),
 	('region_compliance', 'SELECT'), ('method_usage', 'SELECT'), ('upcoming_enforcement', 'SELECT'), ('weak_accounts', 'SELECT'),
-	('login_event', 'SELECT'), ('region', 'SELECT'), ('service', 'SELECT') $$, 'wsmfa_org_admin reads the views');
+	('login_event', 'SELECT'), ('enrolled_since', 'SELECT'), ('region', 'SELECT'), ('service', 'SELECT') $$, 'wsmfa_org_admin reads the views');
 SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_auditor' $$, $$
 	SELECT object, privileges FROM granted WHERE role = 'wsmfa_org_admin' UNION ALL VALUES
 	('schema_version', 'SELECT'), ('push_pending', 'SELECT'), ('audit', 'SELECT'), ('server', 'SELECT'), ('organization', 'SELECT'),

@@ -44,6 +44,13 @@ SELECT is((SELECT tableoid::regclass::text FROM wsmfa.event WHERE account = 'ali
 SELECT has_table('wsmfa', 'event_2024_07', 'and the next is ready');
 SELECT is(wsmfa.event_partitions('2024-05-31 23:00:00-02', 1), 0, 'nothing to do twice');
 SELECT is((SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'event_2024_07'), $$FOR VALUES FROM ('2024-07-01 05:45:00+05:45') TO ('2024-08-01 05:45:00+05:45')$$, 'its bounds are UTC''s');
+SET LOCAL datestyle = 'SQL, DMY';
+SET LOCAL timezone = 'Asia/Kolkata';
+SELECT isnt('2024-09-01 00:00+00'::timestamptz::text::timestamptz, '2024-09-01 00:00+00', 'control: a time is not read as it was written');
+SELECT is(wsmfa.event_partitions('2024-09-15 00:00+00', 0), 1, 'whatever the session''s forms of time are');
+RESET datestyle;
+RESET timezone;
+SELECT is((SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'event_2024_09'), $$FOR VALUES FROM ('2024-09-01 05:45:00+05:45') TO ('2024-10-01 05:45:00+05:45')$$, 'its bounds are the same');
 SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 3, 'with the indexes');
 SELECT isnt(obj_description('wsmfa.event_2024_06'::regclass), NULL, 'and a comment');
 DO $$ BEGIN EXECUTE 'DROP TABLE wsmfa.event_' || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM'); END $$;

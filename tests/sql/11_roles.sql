@@ -47,14 +47,17 @@ SELECT is(t.as_user(who, 'SELECT count(*) FROM wsmfa.what_if(''EMEA'', now(), no
 SELECT is(t.as_user('t_alpha', 'SELECT reasons FROM wsmfa.weak_accounts WHERE account = ''a-1'''), '{never_used,no_recovery}', 'a phone shared with another organization is not told');
 SELECT is(t.as_user('t_auditor', 'SELECT reasons FROM wsmfa.weak_accounts WHERE account = ''a-1'''), '{shared_phone,never_used,no_recovery}', 'an auditor hears of it');
 
+SELECT is(t.as_user(who, 'SELECT string_agg(account, '','' ORDER BY account) FROM wsmfa.enrolled_since'), accounts, who || ' sees since when') FROM (VALUES ('t_alpha', 'a-1,a-2'), ('t_both', 'a-1,a-2'), ('t_unmapped', NULL), ('t_auditor', 'a-1,a-2,b-1,b-2,b-3')) v (who, accounts);
+SELECT matches(t.as_user(who, 'SELECT count(*) FROM wsmfa.enrolled_since'), '42501', who || ' may not see since when') FROM unnest('{t_stranger,t_mapped_stranger,wsmfa_radius,wsmfa_push}'::text[]) who;
+
 -- a function in the filter sees no row that is not its caller's
 CREATE FUNCTION t.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN IF $1 ~ '^(b-|Beta)' THEN RAISE EXCEPTION 'leaked %', $1; END IF; RETURN true; END $$;
 GRANT USAGE ON SCHEMA t TO PUBLIC;
 GRANT EXECUTE ON FUNCTION t.leak TO PUBLIC;
 SELECT doesnt_match(t.as_user('t_alpha', format('SELECT count(*) FROM wsmfa.%s WHERE t.leak(%s)', v, c)), 'ERROR', format('nothing leaks through %s.%s', v, c))
-FROM (VALUES ('mfa_status', 'account'), ('mfa_status', 'organization'), ('account_fact', 'account'), ('upcoming_enforcement', 'account'), ('weak_accounts', 'account'), ('login_event', 'account'), ('org_compliance', 'organization'), ('compliance_at(now())', 'account')) x (v, c);
+FROM (VALUES ('mfa_status', 'account'), ('mfa_status', 'organization'), ('account_fact', 'account'), ('enrolled_since', 'account'), ('upcoming_enforcement', 'account'), ('weak_accounts', 'account'), ('login_event', 'account'), ('org_compliance', 'organization'), ('compliance_at(now())', 'account')) x (v, c);
 SELECT matches(t.as_user('t_auditor', format('SELECT count(*) FROM wsmfa.%s WHERE t.leak(%s)', v, c)), '^ERROR P0001: leaked ', format('control: it would notice in %s.%s', v, c))
-FROM (VALUES ('mfa_status', 'account'), ('mfa_status', 'organization'), ('account_fact', 'account'), ('weak_accounts', 'account'), ('login_event', 'account'), ('org_compliance', 'organization'), ('compliance_at(now())', 'account')) x (v, c);
+FROM (VALUES ('mfa_status', 'account'), ('mfa_status', 'organization'), ('account_fact', 'account'), ('enrolled_since', 'account'), ('weak_accounts', 'account'), ('login_event', 'account'), ('org_compliance', 'organization'), ('compliance_at(now())', 'account')) x (v, c);
 
 -- the rows are the session's user's, whatever role is set
 SELECT is(t.as_user('t_alpha', $$ SELECT set_config('role', 'wsmfa_org_admin', true); $$), 'wsmfa_org_admin', 'an administrator sets the role it is a member of');
@@ -71,6 +74,26 @@ END $$;
 SELECT is(pg_temp.with_role(), 'Alpha', 'and still sees its own');
 SELECT matches(t.as_user('t_alpha', 'SELECT set_config(''role'', ''wsmfa_auditor'', true)'), '42501', 'no other role can be set');
 SELECT matches(t.as_user('t_alpha', 'SELECT set_config(''role'', ''postgres'', true)'), '42501', 'nor the owner''s');
+
+-- nobody's function is called on the way, where everybody may create in public: none is a better match than PostgreSQL's
+CREATE FUNCTION t.trap() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+GRANT EXECUTE ON FUNCTION t.trap TO PUBLIC;
+CREATE FUNCTION public.pg_has_role(name, text, text) RETURNS boolean LANGUAGE sql AS 'SELECT t.trap() IS NULL';
+CREATE FUNCTION public.array_remove(text[], text) RETURNS text[] LANGUAGE sql AS 'SELECT ARRAY[t.trap()]';
+CREATE FUNCTION public.numeric_trap(numeric, bigint) RETURNS numeric LANGUAGE sql AS 'SELECT length(t.trap())::numeric';
+CREATE FUNCTION public.numeric_trap(numeric, integer) RETURNS numeric LANGUAGE sql AS 'SELECT length(t.trap())::numeric';
+CREATE FUNCTION public.double_trap(double precision, integer) RETURNS double precision LANGUAGE sql AS 'SELECT length(t.trap())::double precision';
+CREATE OPERATOR public.* (FUNCTION = public.numeric_trap, LEFTARG = numeric, RIGHTARG = bigint);
+CREATE OPERATOR public./ (FUNCTION = public.numeric_trap, LEFTARG = numeric, RIGHTARG = bigint);
+CREATE OPERATOR public./ (FUNCTION = public.numeric_trap, LEFTARG = numeric, RIGHTARG = integer);
+CREATE OPERATOR public./ (FUNCTION = public.double_trap, LEFTARG = double precision, RIGHTARG = integer);
+GRANT EXECUTE ON FUNCTION public.pg_has_role, public.array_remove, public.numeric_trap(numeric, bigint), public.numeric_trap(numeric, integer), public.double_trap TO PUBLIC;
+SELECT matches(t.as_user('t_auditor', 'SELECT ' || x), 'trapped', 'control: a better match is taken: ' || x)
+FROM unnest(ARRAY['array_remove(ARRAY[''a''::text], NULL)', '100.0 * 3::bigint', '1.0 / 3::bigint', '1.0 / 3', 'pg_has_role(session_user, ''wsmfa_admin'', ''MEMBER'')']) x;
+SELECT doesnt_match(coalesce(t.as_user('t_auditor', format('SELECT string_agg(v::text, '','') FROM wsmfa.%s v', v)), ''), 'ERROR', 'nobody''s function is called by ' || v)
+FROM unnest('{mfa_status,account_fact,org_compliance,region_compliance,method_usage,upcoming_enforcement,weak_accounts,login_event,enrolled_since,compliance_at(now()),org_compliance_at(now()),region_compliance_at(now()),"what_if(''EMEA'',now(),now(),now())"}'::text[]) v;
+DROP OPERATOR public.* (numeric, bigint), public./ (numeric, bigint), public./ (numeric, integer), public./ (double precision, integer);
+DROP FUNCTION public.pg_has_role, public.array_remove, public.numeric_trap(numeric, bigint), public.numeric_trap(numeric, integer), public.double_trap;
 
 -- tables and functions that are not theirs
 SELECT matches(t.as_user(who, format('SELECT count(*) FROM wsmfa.%I', c.relname)), '42501', format('%s does not read %s', who, c.relname))

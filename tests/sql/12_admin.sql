@@ -25,11 +25,19 @@ CREATE TEMP TABLE x AS SELECT t.totp(alice) AS totp, t.recovery(alice) AS recove
 SELECT is((SELECT count(*)::integer FROM wsmfa.audit WHERE table_name = 'authenticator' AND what = 'insert' AND account_id = (SELECT alice FROM a)), 2, 'authenticators');
 SELECT t.settle(alice, t.taken(alice, 'totp', 's'), 'right', 'totp', ARRAY[totp], step => 5) FROM a, x;
 SELECT t.settle(alice, t.taken(alice, 'totp', 's2'), 'wrong', 'totp', ARRAY[totp], guess => 'g') FROM a, x;
-SELECT is(pg_temp.audited(), n + 2, 'what a login changes leaves no trace here') FROM n;
+SELECT is(pg_temp.audited(), n + 3, 'what a login changes leaves no trace here') FROM n;
 UPDATE wsmfa.authenticator SET disabled_at = now() WHERE id = (SELECT totp FROM x);
 SELECT results_eq('SELECT what, (after ->> ''disabled_at'') IS NOT NULL FROM pg_temp.last()', $$ VALUES ('update', true) $$, 'disabling one does');
 UPDATE wsmfa.authenticator SET sealed = '\x77' WHERE id = (SELECT totp FROM x);
 SELECT results_eq('SELECT before, after FROM pg_temp.last()', $$ VALUES ('{"sealed": "set"}'::jsonb, '{"sealed": "changed"}'::jsonb) $$, 'a key is only said to have changed');
+-- recovery codes let in like authenticators
+SELECT is(t.as_user('t_admin', format('INSERT INTO wsmfa.recovery_code (authenticator_id, hash) VALUES (%1$s, %2$L), (%1$s, %3$L) RETURNING authenticator_id', recovery, t.h('sneaked'), t.h('in'))), recovery::text, 'an administrator adds codes') FROM x;
+SELECT results_eq('SELECT who, what, table_name, key, after, account_id FROM pg_temp.last()', $$ SELECT 't_admin', 'insert', 'recovery_code', recovery::text, '{"codes": 2}'::jsonb, alice FROM a, x $$, 'one row says how many');
+CREATE TEMP TABLE n2 AS SELECT pg_temp.audited() AS n;
+UPDATE wsmfa.recovery_code SET used_at = now() WHERE hash = t.h('sneaked');
+SELECT is(pg_temp.audited(), n, 'a login that uses one up leaves none') FROM n2;
+UPDATE wsmfa.recovery_code SET used_at = NULL WHERE hash = t.h('sneaked');
+SELECT results_eq('SELECT what, after FROM pg_temp.last()', $$ VALUES ('update', '{"codes": 1}'::jsonb) $$, 'who makes one good again does');
 INSERT INTO wsmfa.exemption (account_id, until, reason) SELECT bob, '2030-01-01', 'travel' FROM a;
 SELECT results_eq('SELECT what, table_name, after ->> ''reason'', account_id FROM pg_temp.last()', $$ SELECT 'insert', 'exemption', 'travel', bob FROM a $$, 'exemptions');
 INSERT INTO wsmfa.organization_schedule SELECT id, '2024-01-01', '2025-01-01' FROM wsmfa.organization;
