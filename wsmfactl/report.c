@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PEOPLE_MAX 5000
@@ -38,7 +39,8 @@ struct report {
 #define SHARE "trunc(100.0 * " READY " / nullif(" SCOPE ", 0), 1)"
 /* The date as people of a region know it. */
 #define ON \
-	"CASE WHEN isfinite(r.enforce_from) THEN to_char(r.enforce_from AT TIME ZONE z.time_zone, 'YYYY-MM-DD') ELSE 'never' END"
+	"CASE WHEN isfinite(r.enforce_from) THEN to_char(r.enforce_from AT TIME ZONE z.time_zone, 'YYYY-MM-DD')" \
+	" WHEN r.enforce_from = '-infinity' THEN 'always' ELSE 'never' END"
 
 static char const *share_class(PGresult const *res, int row)
 {
@@ -352,32 +354,63 @@ static bool fill(void *ctx, FILE *f, char const *name)
 	return false;
 }
 
-/* The page goes to a file beside it first: who serves it never sees half of it. */
+/* Writes the page and closes the file. false after a complaint. */
+static bool page_fill(struct report *r, FILE *f, char const *name)
+{
+	bool done = ctl_page_write(f, ctl_report_page, fill, r);
+	bool lost = ferror(f) != 0;
+	int saved;
+
+	/* Why a write failed some queries ago is forgotten: it fails again. */
+	errno = EIO;
+	if (lost) {
+		clearerr(f);
+		fputc('\n', f);
+	}
+	lost = fflush(f) != 0 || lost;
+	saved = errno;
+	if (f != stdout && fclose(f) != 0 && !lost) {
+		lost = true;
+		saved = errno;
+	}
+	if (lost)
+		ctl_fail("%s can't be written: %s", name, strerror(saved));
+	return done && !lost;
+}
+
+/*
+ * The page goes to a file beside it first, with the rights of the one it replaces: who serves it never sees half of it. What is no
+ * plain file (a pipe, a device, a link) is not replaced but written to.
+ */
 static enum ctl_exit page_write(struct report *r, char const *path)
 {
 	char fresh[PATH_MAX];
-	FILE *f = stdout;
-	bool done;
+	struct stat st;
+	FILE *f;
+	bool there = lstat(path, &st) == 0;
+	bool beside = !there || S_ISREG(st.st_mode);
+	char const *name = beside ? fresh : path;
 
 	if (strcmp(path, "-") == 0)
-		return ctl_page_write(stdout, ctl_report_page, fill, r) ? CTL_OK : CTL_FAILED;
+		return page_fill(r, stdout, "standard output") ? CTL_OK : CTL_FAILED;
 	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
 		return ctl_fail("%s is too long a name", path);
-	f = fopen(fresh, "w");
+	f = fopen(name, "w");
 	if (!f)
-		return ctl_fail("%s can't be written: %s", fresh, strerror(errno));
-	done = ctl_page_write(f, ctl_report_page, fill, r);
-	if (fclose(f) != 0) {
-		ctl_fail("%s can't be written: %s", fresh, strerror(errno));
-		done = false;
+		return ctl_fail("%s can't be written: %s", name, strerror(errno));
+	if (there && beside && fchmod(fileno(f), st.st_mode & 0777) != 0)
+		ctl_note("note: %s does not keep its rights: %s", path, strerror(errno));
+	if (!page_fill(r, f, name)) {
+		if (beside)
+			unlink(fresh);
+		return CTL_FAILED;
 	}
-	if (done && rename(fresh, path) != 0) {
+	if (beside && rename(fresh, path) != 0) {
 		ctl_fail("%s can't be written: %s", path, strerror(errno));
-		done = false;
-	}
-	if (!done)
 		unlink(fresh);
-	return done ? CTL_OK : CTL_FAILED;
+		return CTL_FAILED;
+	}
+	return CTL_OK;
 }
 
 enum ctl_exit ctl_report(struct ctl *c, struct ctl_args const *a)

@@ -5,12 +5,13 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tarfile
 
 import pytest
 
-from place import BUILD
+from place import BUILD, WSMFACTL
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 AXE = "4.10.2"
@@ -92,6 +93,58 @@ def test_refusals(place, tmp_path):
         done = place.wsmfactl(*words, check=False)
         assert done.returncode == code and said in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_keeps_its_rights_and_a_pipe_is_one(place, world, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    path.chmod(0o600)
+    place.wsmfactl("report", "--html", path)
+    assert path.stat().st_mode & 0o777 == 0o600 and "MFA readiness" in path.read_text()
+    link = tmp_path / "link.html"
+    link.symlink_to(path)
+    path.write_text("old")
+    place.wsmfactl("report", "--html", link)
+    assert link.is_symlink() and "MFA readiness" in path.read_text()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        place.wsmfactl("report", "--html", pipe)
+        assert "MFA readiness" in reader.communicate(timeout=60)[0]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("where", ["-", "device"])
+def test_a_full_disk_is_said(place, world, tmp_path, where):
+    full = tmp_path / "device"
+    os.mknod(full, 0o600 | stat.S_IFCHR, os.makedev(1, 7))
+    env = {**os.environ, **place.cluster.env(database=place.database)}
+    with open(full, "w") as out:
+        done = subprocess.run([WSMFACTL, "report", "--html", full if where == "device" else "-"], env=env, stdout=out,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "can't be written: No space left on device" in done.stderr
+    assert full.is_char_device() and list(tmp_path.iterdir()) == [full]
+
+
+def test_an_auditor_and_an_organization_see_their_page(place, world):
+    number = place.value("select id from wsmfa.organization where name = %s", world)
+    place.sql("insert into wsmfa.organization_admin values ('wsmfa_org_admin', %s)", number)
+    pages = {}
+    try:
+        for role in ("wsmfa_auditor", "wsmfa_org_admin"):
+            place.sql(f"alter role {role} login")
+            env = {**os.environ, **place.cluster.env(user=role, database=place.database)}
+            done = subprocess.run([WSMFACTL, "report", "--html", "-"], env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            pages[role] = done.stdout
+    finally:
+        for role in ("wsmfa_auditor", "wsmfa_org_admin"):
+            place.sql(f"alter role {role} nologin")
+        place.sql("delete from wsmfa.organization_admin where role = 'wsmfa_org_admin'")
+    worst = html.escape(WORST, quote=True).replace("&#x27;", "&#39;")
+    assert worst in pages["wsmfa_auditor"] and worst not in pages["wsmfa_org_admin"]
+    enrolled = place.value("select enrolled from wsmfa.org_compliance where organization = %s", world)
+    assert enrolled and re.search(rf", {enrolled} on [0-9-]+, of \d+ in scope", pages["wsmfa_org_admin"])
 
 
 @pytest.fixture(scope="module")
