@@ -160,6 +160,8 @@ static char const region_update[] =
 	"UPDATE wsmfa.region SET name = coalesce($5, name), time_zone = coalesce($6, time_zone),"
 	" announce_from = coalesce(" ZONED("$2", "coalesce($6, time_zone)") ", announce_from),"
 	" enforce_from = coalesce(" ZONED("$3", "coalesce($6, time_zone)") ", enforce_from) WHERE code = $1" REGION_ROW;
+static char const region_backwards[] =
+	"SELECT " ZONED("$2", "r.time_zone") " > " ZONED("$3", "r.time_zone") " FROM wsmfa.region r WHERE r.code = $1";
 /* Without a date of its own the announcement stays, but for a schedule that would begin before it. */
 static char const region_proposed[] =
 	"SELECT w.account, w.organization, w.stage, w.next_login, w.proposed_stage, w.proposed_next_login FROM wsmfa.region r"
@@ -202,13 +204,23 @@ enum ctl_exit ctl_region_set(struct ctl *c, struct ctl_args const *a)
 enum ctl_exit ctl_region_what_if(struct ctl *c, struct ctl_args const *a)
 {
 	char announce[CTL_WHEN_MAX], enforce[CTL_WHEN_MAX], at[CTL_WHEN_MAX];
+	char const *local = ctl_option(a, "--local") ? "t" : "f";
+	PGresult *res;
+	bool backwards;
 
 	if (!schedule_read(a, announce, enforce) || !ctl_option_when(a, "--at", at))
 		return CTL_USAGE;
 	if (!ctl_names_check(c, NULL, ctl_operand(a, 0)))
 		return CTL_FAILED;
-	return ctl_print_cursor(c, region_proposed, 5, ctl_operand(a, 0), null_if_empty(announce), enforce,
-				ctl_option(a, "--local") ? "t" : "f", null_if_empty(at));
+	res = ctl_query(c, region_backwards, 4, ctl_operand(a, 0), null_if_empty(announce), enforce, local);
+	if (!res)
+		return CTL_FAILED;
+	backwards = PQgetvalue(res, 0, 0)[0] == 't';
+	PQclear(res);
+	if (backwards)
+		return ctl_fail("enforcement can't begin before the announcement");
+	return ctl_print_cursor(c, region_proposed, 5, ctl_operand(a, 0), null_if_empty(announce), enforce, local,
+				null_if_empty(at));
 }
 
 enum ctl_exit ctl_service_list(struct ctl *c, struct ctl_args const *a)

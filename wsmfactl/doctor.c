@@ -252,7 +252,8 @@ static void events_check(struct ctl_doctor *d)
 		d, "events",
 		"SELECT to_regclass('wsmfa.event_' || to_char(date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')"
 		" + interval '1 month', 'YYYY_MM')) IS NOT NULL AS ahead,"
-		" EXISTS (SELECT FROM wsmfa.event_default) AS stray");
+		" EXISTS (SELECT FROM wsmfa.event_default WHERE at >= date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')"
+		" AT TIME ZONE 'UTC') AS stray");
 
 	if (!res)
 		return;

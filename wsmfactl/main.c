@@ -251,6 +251,7 @@ static enum ctl_exit command_run(struct ctl *c, struct ctl_command const *comman
 int main(int argc, char **argv)
 {
 	struct ctl c = { .key_file = getenv("WSMFA_KEY_FILE") };
+	char const *no_color = getenv("NO_COLOR");
 	char const *term = getenv("TERM");
 	struct ctl_command const *command;
 	enum ctl_exit code;
@@ -259,7 +260,8 @@ int main(int argc, char **argv)
 
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
-	c.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+	/* no-color.org: only one that is not empty counts. */
+	c.color = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("wsmfactl " WSMFA_VERSION);
 		return (int)ctl_flush(CTL_OK);

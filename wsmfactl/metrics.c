@@ -34,8 +34,9 @@ static struct family const families[] = {
 	{ "wsmfa_engine_total", "counter", "What a server's engine counted since it started.",
 	  "SELECT s.name AS server, c.key AS what, c.value FROM wsmfa.server s, jsonb_each_text(s.counters) c ORDER BY 1, 2",
 	  false },
-	{ "wsmfa_enforce_timestamp_seconds", "gauge", "When a region is enforced; +Inf for never.",
-	  "SELECT code AS region, CASE WHEN isfinite(enforce_from) THEN extract(epoch FROM enforce_from)::bigint::text ELSE '+Inf' END"
+	{ "wsmfa_enforce_timestamp_seconds", "gauge", "When a region is enforced; +Inf for never, -Inf for always.",
+	  "SELECT code AS region, CASE enforce_from WHEN 'infinity' THEN '+Inf' WHEN '-infinity' THEN '-Inf'"
+	  " ELSE extract(epoch FROM enforce_from)::bigint::text END"
 	  " FROM wsmfa.region ORDER BY 1",
 	  false },
 	{ "wsmfa_accounts", "gauge",

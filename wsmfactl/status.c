@@ -99,7 +99,7 @@ static void section_print(struct ctl const *c, char const *title, PGresult const
 /* The date as people know it: of a region, in its own zone. */
 #define DATE(_zone)                                                                       \
 	" CASE WHEN isfinite(enforce_from) THEN to_char(enforce_from AT TIME ZONE " _zone \
-	", 'YYYY-MM-DD') END AS enforce_on"
+	", 'YYYY-MM-DD') WHEN enforce_from = '-infinity' THEN 'the beginning' END AS enforce_on"
 #define REGION_DATE       DATE("(SELECT z.time_zone FROM wsmfa.region z WHERE z.code = s.region)")
 #define ORG_DATE          DATE("current_setting('TimeZone')")
 #define COUNT(_condition) "count(*) FILTER (WHERE in_scope AND " _condition ")"

@@ -325,12 +325,32 @@ def test_metrics_are_prometheus_text(place, ctl, name):
     text = ctl("metrics").stdout
     try:
         for line in text.splitlines():
-            assert re.fullmatch(r'# (HELP|TYPE) wsmfa_\w+ .+|wsmfa_\w+\{(\w+="([^"\\\n]|\\.)*",?)*\} (-?[0-9.]+|\+Inf)', line), line
+            assert re.fullmatch(r'# (HELP|TYPE) wsmfa_\w+ .+|wsmfa_\w+\{(\w+="([^"\\\n]|\\.)*",?)*\} (-?[0-9.]+|[+-]Inf)', line), line
         assert 'wsmfa_parked{server="quote\\"d"} 7' in text
         assert 'wsmfa_breaker{server="quote\\"d",provider="sms",state="open"} 1' in text
         assert "wsmfa_accounts{" in text and "wsmfa_accounts{" not in ctl("metrics", "--no-accounts").stdout
     finally:
         place.sql("delete from wsmfa.server where name = 'quote\"d'")
+
+
+def test_what_never_and_always_are(place, ctl, name):
+    place.sql("insert into wsmfa.region (code, name, time_zone, announce_from, enforce_from) values"
+              " (%s, 'x', 'UTC', '-infinity', '-infinity'), (%s, 'x', 'UTC', '-infinity', 'infinity')", f"A{name}", f"N{name}")
+    try:
+        text = ctl("metrics", "--no-accounts").stdout
+        assert f'wsmfa_enforce_timestamp_seconds{{region="A{name}"}} -Inf' in text
+        assert f'wsmfa_enforce_timestamp_seconds{{region="N{name}"}} +Inf' in text
+        assert "enforced since the beginning" in ctl("status", "--region", f"A{name}").stdout
+        assert "not to be enforced" in ctl("status", "--region", f"N{name}").stdout
+    finally:
+        place.sql("delete from wsmfa.region where code in (%s, %s)", f"A{name}", f"N{name}")
+
+
+def test_a_proposal_that_could_not_stand_is_refused(ctl):
+    words = ("region", "what-if", "EMEA", "--announce-from", "2030-01-01T00:00Z")
+    assert "can't begin before" in ctl(*words, "--enforce-from", "2029-01-01T00:00Z", code=1).stderr
+    ctl(*words, "--enforce-from", "2031-01-01T00:00Z")
+    ctl(*words[:3], "--enforce-from", "2029-01-01T00:00Z")
 
 
 def test_sweep_says_what_it_did(js, ctl):
