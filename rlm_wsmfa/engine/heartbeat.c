@@ -80,8 +80,9 @@ static void on_written(void *ctx, enum wsmfa_db_result result, int64_t const *id
 	e->beating = false;
 }
 
-void wsmfa_heartbeat_write(struct wsmfa_engine *e, char const *state)
+void wsmfa_heartbeat_write(struct wsmfa_engine *e)
 {
+	char const *state = atomic_load(&e->stopping) ? "stopped" : "running";
 	char started[WSMFA_TIME_TEXT], at[WSMFA_TIME_TEXT], parked[24], budget[16], days[16];
 	char *breakers, *counters;
 
@@ -120,7 +121,7 @@ static void on_beat(struct wsmfa_timer *timer)
 {
 	struct wsmfa_engine *e = WSMFA_CONTAINER(timer, struct wsmfa_engine, beat);
 
-	wsmfa_heartbeat_write(e, "running");
+	wsmfa_heartbeat_write(e);
 	wsmfa_timer_set(&e->timers, &e->beat, wsmfa_engine_now(e) + BEAT_MS, on_beat);
 }
 

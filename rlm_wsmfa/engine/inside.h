@@ -92,6 +92,7 @@ struct wsmfa_engine {
 	size_t woken_len;
 	uint64_t logged_never_came, logged_strangers;
 	bool beating;
+	bool farewell; //!< the heartbeat that says "stopped" was begun
 	uint64_t stop_at_ms;
 	bool stopped;
 };
@@ -143,8 +144,8 @@ struct wsmfa_outlet *wsmfa_outlet_find(struct wsmfa_engine *, enum wsmfa_kind ch
 
 /* heartbeat.c */
 void wsmfa_heartbeat_start(struct wsmfa_engine *);
-/** Writes the row now. `state` is "running" or "stopped". */
-void wsmfa_heartbeat_write(struct wsmfa_engine *, char const *state);
+/** Writes the row now, unless one is on its way. */
+void wsmfa_heartbeat_write(struct wsmfa_engine *);
 
 /* notice.c */
 void wsmfa_notices_send(struct wsmfa_engine *);

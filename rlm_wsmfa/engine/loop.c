@@ -157,8 +157,9 @@ static void on_db_up(void *ctx)
 	struct wsmfa_engine *e = ctx;
 
 	e->up_at_ms = wsmfa_engine_now(e);
-	wsmfa_heartbeat_write(e, "running");
+	/* What people wait for goes first: if somebody has locked what the others write, we are here again and again. */
 	wsmfa_push_tick(e);
+	wsmfa_heartbeat_write(e);
 	wsmfa_events_flush(&e->events);
 }
 
@@ -180,8 +181,13 @@ static void on_stop(struct wsmfa_timer *timer)
 {
 	struct wsmfa_engine *e = WSMFA_CONTAINER(timer, struct wsmfa_engine, stop);
 	uint64_t now = wsmfa_engine_now(e);
-	bool written = wsmfa_events_empty(&e->events) && TAILQ_EMPTY(&e->reports) && !e->beating;
+	bool written;
 
+	if (!e->farewell && !e->beating) {
+		e->farewell = true;
+		wsmfa_heartbeat_write(e);
+	}
+	written = wsmfa_events_empty(&e->events) && TAILQ_EMPTY(&e->reports) && e->farewell && !e->beating;
 	if (now < e->stop_at_ms && !written && e->db_ops->up(e->db)) {
 		wsmfa_events_flush(&e->events);
 		wsmfa_timer_set(&e->timers, &e->stop, now + 5, on_stop);
@@ -200,7 +206,6 @@ static void engine_stop(struct wsmfa_engine *e)
 	wsmfa_wake_all(e);
 	wsmfa_talk_end_all(e);
 	log_sums(e);
-	wsmfa_heartbeat_write(e, "stopped");
 	e->stop_at_ms = wsmfa_engine_now(e) + (uint64_t)e->config.store_timeout_ms;
 	on_stop(&e->stop);
 }

@@ -68,6 +68,15 @@ dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
 dist_check_SCRIPTS += tests/unit/files_listed
 
+# engine_pg needs a PostgreSQL: tests/sql/engine.t makes and runs it.
+if TESTS_ENABLED
+EXTRA_PROGRAMS = tests/unit/engine_pg
+tests_unit_engine_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_engine_pg_SOURCES = tests/unit/engine_pg.c
+tests_unit_engine_pg_SOURCES += tests/unit/fake_host.c
+tests_unit_engine_pg_SOURCES += tests/unit/fake_host.h
+endif
+
 # decide speaks no TAP: the property test against SQL runs it.
 noinst_PROGRAMS += tests/unit/decide
 tests_unit_decide_SOURCES = tests/unit/decide.c tests/unit/decision_line.c tests/unit/decision_line.h
