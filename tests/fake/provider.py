@@ -6,7 +6,7 @@ Apart from the tests, because unit tests, server tests and benchmarks use the sa
 
   GET  /_requests           what came, oldest first: method, path, query, headers, body, connection, action, signature
   POST /_script  [[PATH, ACTION], ...]   the next request whose path contains PATH does ACTION instead; each entry once
-  POST /_default {"approve_after": S, "push": "approve"|"deny"|"wait", "action": ACTION}
+  POST /_default {"approve_after": S, "push": "approve"|"deny"|"wait", "action": ACTION, "password": Auth0's, null for any}
   POST /_reset
 
 Actions: ok, status:N, 429:N, 429:date:N, 429:none, x429:N, slow:S, silent, close, cut, reset, redirect, malformed, notjson, wrongtypes,
@@ -44,7 +44,7 @@ class State:
     def reset(self):
         self.requests = []
         self.script = []
-        self.default = {"approve_after": 0.0, "push": "approve", "action": "ok"}
+        self.default = {"approve_after": 0.0, "push": "approve", "action": "ok", "password": "right & wrong"}
         self.asked = {}
         self.serial = 0
 
@@ -211,7 +211,7 @@ def auth0(request, action):
         if said == "waiting":
             return error(403, "authorization_pending", "Authorization pending: please repeat the request in a few seconds.")
         return error(403, "invalid_grant", "MFA Authorization rejected.")
-    if form.get("password") != "right & wrong":
+    if state.default["password"] not in (None, form.get("password")):
         return error(403, "invalid_grant", "Wrong email or password.")
     return reply(403, {"error": "mfa_required", "error_description": "Multifactor authentication required",
                        "mfa_token": state.next_id("Fe26.2*mfa*") + "~-_" * 200})

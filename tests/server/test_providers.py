@@ -2,20 +2,14 @@
 
 The stand-in is tests/fake/provider.py. What a fault leads to is in docs/providers.md, "What became of a message".
 """
-import json
-import pathlib
 import re
-import subprocess
-import sys
 import time
 import urllib.parse
-import urllib.request
 
 import pytest
 
 from place import wait_for
-
-FAKE = pathlib.Path(__file__).resolve().parent.parent / "fake/provider.py"
+from standin import Fake
 
 # A provider's section, with the stand-in's address as URL; the request that makes a phone ring.
 SMS = {
@@ -80,31 +74,6 @@ PASSWORD = "right & wrong"  # the one that the stand-in's Auth0 knows too
 FAULTS = ["status:401", "status:403", "status:404", "status:500", "status:503", "429:1", "429:60", "429:date:1", "429:none",
           "x429:1", "silent", "close", "cut", "reset", "redirect", "malformed", "notjson", "wrongtypes", "numbers", "control",
           "oversized", "headers"]
-
-
-class Fake:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-B", FAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = json.loads(self.process.stdout.readline())["url"]
-
-    def call(self, path, value=None):
-        data = None if value is None else json.dumps(value).encode()
-        with urllib.request.urlopen(self.url + path, data=data, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text.strip() else None
-
-    def reset(self, **default):
-        self.call("/_reset", {})
-        if default:
-            self.call("/_default", default)
-
-    def requests(self, path, method=None):
-        found = [r for r in self.call("/_requests") if r["path"].endswith(path) or (path == "/push" and r["path"] == path)]
-        return [r for r in found if method in (None, r["method"])]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 @pytest.fixture(scope="module")
