@@ -74,28 +74,34 @@ class Ground(place.Place):
         finally:
             connection.close()
 
-    def load_accounts(self, database, count, kind=None, service="elements"):
-        """Accounts 0 to count - 1 by the rule of person.h, each with one authenticator of this kind, or none."""
+    def load_accounts(self, database, count, kind=None, service="elements", first=0, provider="local"):
+        """Accounts by the rule of person.h, from the number `first` on, each with one authenticator of this kind, or none."""
         self.make_database(database)
+        last = first + count - 1
         with self.session(database) as sql:
             sql.execute("set session_replication_role = replica") # rows that need no trigger: folded, one method each
-            sql.execute("insert into wsmfa.organization (id, name) values (1, 'Bench')")
+            sql.execute("insert into wsmfa.organization (id, name) values (1, 'Bench') on conflict do nothing")
             sql.execute("insert into wsmfa.account (id, name, organization_id, region, password) "
                         "select n + 1, 'user' || lpad(n::text, 6, '0'), 1, 'EMEA', '{clear}secret-' || lpad(n::text, 6, '0') "
-                        "from generate_series(0, %s - 1) n", (count,))
+                        "from generate_series(%s, %s) n", (first, last))
             sql.execute("insert into wsmfa.account_service (account_id, service) "
-                        "select id, %s from wsmfa.account", (service,))
+                        "select n + 1, %s from generate_series(%s, %s) n", (service, first, last))
             if kind == "totp":
                 rows = io.StringIO("".join(
                     f"{n + 1}\t{n + 1}\ttotp\tapp\tnow\t\\\\x{place.seal(self.key, key_of(n), n + 1, n + 1).hex()}\tsha1\t6\t30\n"
-                    for n in range(count)))
+                    for n in range(first, last + 1)))
                 sql.copy_expert("copy wsmfa.authenticator (id, account_id, kind, label, confirmed_at, sealed, algorithm, "
                                 "digits, period) from stdin", rows)
             elif kind == "push":
                 sql.execute("insert into wsmfa.authenticator (id, account_id, kind, confirmed_at, provider, device) "
-                            "select id, id, 'push', now(), 'local', 'phone ' || id from wsmfa.account")
+                            "select n + 1, n + 1, 'push', now(), %s, 'auto' from generate_series(%s, %s) n",
+                            (provider, first, last))
+            elif kind == "sms":
+                sql.execute("insert into wsmfa.authenticator (id, account_id, kind, confirmed_at, phone) "
+                            "select n + 1, n + 1, 'sms', now(), '+35840' || lpad(n::text, 7, '0') from generate_series(%s, %s) n",
+                            (first, last))
             for table in ("account", "authenticator"):
-                sql.execute(f"select setval(pg_get_serial_sequence('wsmfa.{table}', 'id'), %s)", (count,))
+                sql.execute(f"select setval(pg_get_serial_sequence('wsmfa.{table}', 'id'), %s)", (last + 1,))
             sql.execute("vacuum (analyze, freeze)")
 
     def ours(self, database, clients, **variant):
@@ -142,10 +148,15 @@ def loading(servers, *words, ours=True, **options):
 
 
 class Phones:
-    """Everybody's phone: approves the pushes of a database at once, or when told, as a program in the role wsmfa_push."""
+    """Everybody's phone: approves the pushes of a database, the oldest first, as a program in the role wsmfa_push."""
 
-    def __init__(self, ground, database, approve=True):
-        self.ground, self.database, self.approve = ground, database, approve
+    def __init__(self, ground, database, numbers=False):
+        """numbers: of people who see the prompt too, and type what it shows."""
+        self.ground, self.database = ground, database
+        self.role = None if numbers else "wsmfa_push"
+        self.query = ("select count(wsmfa.answer_push(id, true, number)) from (select id, number from wsmfa.push_pending p "
+                      "join wsmfa.challenge c using (id) order by id limit 500) p" if numbers else
+                      "select count(wsmfa.answer_push(id, true)) from (select id from wsmfa.push_pending order by id limit 500) p")
         self.answered = 0
         self.trouble = None
         self.ended = threading.Event()
@@ -163,10 +174,9 @@ class Phones:
 
     def _run(self):
         try:
-            with self.ground.session(self.database, "wsmfa_push") as sql:
+            with self.ground.session(self.database, self.role) as sql:
                 while not self.ended.wait(0.002):
-                    sql.execute("select count(wsmfa.answer_push(id, %s)) from (select id from wsmfa.push_pending limit 500) p",
-                                (self.approve,))
+                    sql.execute(self.query)
                     self.answered += sql.fetchone()[0]
         except psycopg2.Error as e:
             self.trouble = e
