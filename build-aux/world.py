@@ -145,6 +145,20 @@ class Cluster:
     def pid(self):
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
+    def family(self):
+        """The postmaster's process and its children's."""
+        pid = self.pid()
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+        return [pid, *map(int, children.stdout.split())]
+
+    def signal(self, number):
+        """To all of them; those that are gone by now do not matter."""
+        for pid in self.family():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
     def ensure_database(self, name=DATABASE):
         env = {**os.environ, **self.env(database="postgres")}
         there = subprocess.run(["psql", "-XAtqc", f"select 1 from pg_database where datname = '{name}'"], env=env,

@@ -1,9 +1,10 @@
 """Fixtures of the layers server and clients: one world for the whole run; a failed test prints its logs."""
 import signal
+import time
 
 import pytest
 
-from place import Place
+from place import Place, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,23 @@ def place():
     made = Place()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def broken_before():
+    """A world whose database may break: the shared one serves all others."""
+    made = Place()
+    yield made
+    made.mend()
+    made.close()
+
+
+@pytest.fixture
+def frail(broken_before):
+    """It, running before and after a test."""
+    broken_before.mend()
+    yield broken_before
+    broken_before.mend()
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +69,16 @@ def client(server):
     return server.client()
 
 
+@pytest.fixture
+def recovers(record_property):
+    """Waits until logins work again; the report of the run tells how long that took."""
+    def wait(works, after, seconds=60):
+        began = time.monotonic()
+        wait_for(works, f"logins work again after: {after}", seconds)
+        record_property(f"after {after}", f"logins again in {time.monotonic() - began:.2f} s")
+    return wait
+
+
 @pytest.fixture(autouse=True)
 def marks(request):
     """Logs of a failed test begin where the test does."""
@@ -68,3 +96,12 @@ def pytest_runtest_makereport(item):
     if report.failed and place is not None:
         for name, text in place.logs():
             report.sections.append((f"log of {name}", text))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests measured and did not judge."""
+    lines = [f"{name}: {value}" for report in terminalreporter.getreports("passed") for name, value in report.user_properties]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)

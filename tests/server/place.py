@@ -13,6 +13,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -63,8 +64,8 @@ class Place:
                 # Only commits that must be durable reach the disk by themselves, so that they can be counted.
                 "autovacuum = off", "wal_writer_delay = 10s", "wal_writer_flush_after = 1GB")
 
-    def __init__(self):
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="wsmfa-test-", dir="/var/tmp"))
+    def __init__(self, under="/var/tmp", initdb=()):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="wsmfa-test-", dir=under))
         self.home.chmod(0o755)
         self.servers = []
         self.cluster = world.Cluster(self.home / "pg")
@@ -74,7 +75,7 @@ class Place:
         self.key = secrets.token_bytes(32)
         self.key_file = self.write_key_file("wsmfa.key", f"first {base64.b64encode(self.key).decode()}\n")
         try:
-            self.cluster.create(world.server_user(self.home), initdb=["-N"], settings=self.settings)
+            self.cluster.create(world.server_user(self.home), initdb=["-N", *initdb], settings=self.settings)
             self.cluster.start()
             self.cluster.ensure_database()
             self.cluster.migrate()
@@ -115,6 +116,13 @@ class Place:
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             self.connections.mine.close()
             raise
+
+    def mend(self):
+        """The cluster goes on or starts, whatever was done to it; connections of before are of no use."""
+        if self.cluster.running():
+            self.cluster.signal(signal.SIGCONT)
+        self.cluster.start()
+        self.connections = threading.local()
 
     def value(self, query, *values):
         rows = self.sql(query, *values)

@@ -1,150 +1,117 @@
-"""The database down, gone in the middle, hung: nobody gets in on one factor, the server lives, and it recovers by itself."""
-import os
+"""The database down, gone in the middle, hung: nobody gets in on one factor, the server lives, and it recovers by itself.
+
+One login at a time; test_faults.py has many.
+"""
 import signal
-import subprocess
 import time
 
 import pytest
 
 import world
-from place import SECRET, wait_for
-
-
-@pytest.fixture(scope="module")
-def shaky(place):
-    """A cluster that may be stopped: the shared one serves all others."""
-    cluster = world.Cluster(place.home / "shaky")
-    cluster.create(world.server_user(place.home), initdb=["-N"])
-    cluster.start()
-    cluster.ensure_database()
-    cluster.migrate()
-    yield cluster
-    cluster.start()
-    cluster.stop("immediate")
+from faults import cut_all
+from place import SECRET
 
 
 @pytest.fixture
-def steady(shaky):
-    """Running before and after a test."""
-    shaky.start()
-    yield shaky
-    if shaky.data.joinpath("postmaster.pid").exists():
-        for pid in family(shaky):
-            os.kill(pid, signal.SIGCONT)
+def place(frail):
+    return frail
 
 
-def family(cluster):
-    """The postmaster and its children."""
-    pid = cluster.pid()
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [pid, *map(int, children.stdout.split())]
+@pytest.fixture
+def free(frail):
+    """Somebody whom the rules let in on a password; must be made while the database is there."""
+    return frail.person(services=["community"])
 
 
-def fill(cluster):
-    """Somebody whom the rules let in on a password, and somebody they ask."""
-    env = {**os.environ, **cluster.env()}
-    subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], env=env, check=True, text=True, input="""
-        insert into wsmfa.organization (name) values ('Shaky') on conflict do nothing;
-        insert into wsmfa.account (name, organization_id, region, password)
-            select v, o.id, 'EMEA', '{clear}secret' from wsmfa.organization o, unnest(array['free', 'bound']) v
-            where o.name = 'Shaky' on conflict do nothing;
-        insert into wsmfa.account_service (account_id, service)
-            select id, case name when 'free' then 'community' else 'elements' end from wsmfa.account
-            where name in ('free', 'bound') on conflict do nothing;
-    """)
+@pytest.fixture
+def bound(frail):
+    return frail.person(totp=True)
 
 
-def conninfo(cluster):
-    return world.quoted(f"host='{cluster.home}' port={cluster.port} dbname=wsmfa user=wsmfa_radius")
+def ask(server, person, **how):
+    return server.client("127.0.0.4").ask(person.name, person.password, **how)
 
 
-def works(server):
-    reply = server.client("127.0.0.4").ask("free", "secret", timeout=5)
-    return reply is not None and reply.code == "accept"
+def works(server, person):
+    def ask_once():
+        reply = ask(server, person, timeout=5)
+        return reply is not None and reply.code == "accept"
+    return ask_once
 
 
-def test_down_at_start_then_up(steady, make_server):
-    fill(steady)
-    steady.stop()
-    server = make_server(settings={"connection": conninfo(steady)}).start()
-    reply = server.client("127.0.0.4").ask("free", "secret")
-    assert reply.code == "reject"
-    assert server.client("127.0.0.1").ask("bound", "secret").code == "reject"
-    steady.start()
-    wait_for(lambda: works(server), "logins work again, without a restart of radiusd", 30)
+def test_down_at_start_then_up(place, make_server, free, bound, recovers):
+    place.cluster.stop()
+    server = make_server().start()
+    assert ask(server, free).code == "reject"
+    assert server.client().ask(bound.name, bound.password).code == "reject"
+    place.cluster.start()
+    recovers(works(server, free), "PostgreSQL down when radiusd started")
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_stopped_in_mid_run(steady, make_server, mode):
-    fill(steady)
-    server = make_server(settings={"connection": conninfo(steady)}).start()
-    assert works(server)
-    steady.stop(mode)
+def test_stopped_in_mid_run(place, make_server, free, recovers, mode):
+    server = make_server().start()
+    assert ask(server, free).code == "accept"
+    place.cluster.stop(mode)
     began = time.monotonic()
     for _ in range(5):
-        assert server.client("127.0.0.4").ask("free", "secret").code == "reject"
+        assert ask(server, free).code == "reject"
     assert time.monotonic() - began < 12
-    steady.start()
-    wait_for(lambda: works(server), "logins work again, without a restart of radiusd", 30)
-    assert "secret" not in server.log()
+    place.cluster.start()
+    recovers(works(server, free), f"PostgreSQL stopped ({mode}) between logins")
+    assert free.password not in server.log()
 
 
-def test_restart_between_question_and_answer(place, steady, make_server):
-    """Open questions may be lost in a crash, by design; what must not happen is that one lets somebody in."""
-    fill(steady)
-    server = make_server(settings={"connection": conninfo(steady)}).start()
-    assert works(server)
-    steady.stop("immediate")
-    steady.start()
-    reply = server.client().ask("bound", "123456", b"A" * 22)
-    assert reply.code == "reject"
-    wait_for(lambda: works(server), "logins work again", 30)
+def test_restart_between_question_and_answer(place, make_server, free, bound, recovers):
+    """Open questions are lost in a crash, by design; what must not happen is that one lets somebody in."""
+    server = make_server().start()
+    client = server.client()
+    state = client.ask(bound.name, bound.password).state
+    place.cluster.stop("immediate")
+    place.cluster.start()
+    recovers(works(server, free), "a crash between question and answer")
+    assert client.ask(bound.name, bound.code(), state).code == "reject"
+    assert client.ask(bound.name, bound.code(), client.ask(bound.name, bound.password).state).code == "accept"
 
 
-def test_hung(steady, make_server):
+def test_hung(place, make_server, free, recovers):
     """A stopped process, not a closed port: a call runs into store_timeout, and after some of them fails at once."""
-    fill(steady)
-    server = make_server(settings={"connection": conninfo(steady), "store_timeout": 1}).start()
-    assert works(server)
-    pids = family(steady)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    server = make_server(settings={"store_timeout": 1}).start()
+    assert ask(server, free).code == "accept"
+    place.cluster.signal(signal.SIGSTOP)
     try:
         clients = [server.client("127.0.0.4") for _ in range(64)]
         began = time.monotonic()
-        packets = [c.post(c.build([("User-Name", "free")], "secret")) for c in clients]
+        packets = [c.post(c.build([("User-Name", free.name)], free.password)) for c in clients]
         for c, packet in zip(clients, packets):
             assert c.wait(packet, 20).code == "reject"
         took = time.monotonic() - began
         assert took < 10, f"64 logins of a hung database were refused in {took:.1f} s"
         # The breaker is open now: no thread waits.
         began = time.monotonic()
-        assert server.client("127.0.0.4").ask("free", "secret").code == "reject"
+        assert ask(server, free).code == "reject"
         assert time.monotonic() - began < 2.5
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-    wait_for(lambda: works(server), "logins work again, without a restart of radiusd", 30)
+        place.cluster.signal(signal.SIGCONT)
+    recovers(works(server, free), "PostgreSQL hung")
 
 
-def test_on_store_failure_ignore(steady, make_server):
-    fill(steady)
-    server = make_server(settings={"connection": conninfo(steady), "on_store_failure": "ignore"}).start()
-    assert works(server)
-    steady.stop()
-    assert server.client("127.0.0.4").ask("free", "secret", timeout=3) is None
-    assert server.client().ask("bound", "secret", timeout=3) is None
-    steady.start()
-    wait_for(lambda: works(server), "logins work again", 30)
+def test_on_store_failure_ignore(place, make_server, free, bound, recovers):
+    server = make_server(settings={"on_store_failure": "ignore"}).start()
+    assert ask(server, free).code == "accept"
+    place.cluster.stop()
+    assert ask(server, free, timeout=3) is None
+    assert server.client().ask(bound.name, bound.password, timeout=3) is None
+    place.cluster.start()
+    recovers(works(server, free), "PostgreSQL stopped with on_store_failure = ignore")
 
 
-def test_backends_killed(place, server):
+def test_backends_killed(place, make_server, free, recovers):
     """Every connection is cut: the next login works, or the one after it."""
-    person = place.person(services=["community"])
-    client = server.client("127.0.0.4")
-    assert client.ask(person.name, person.password).code == "accept"
-    place.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wsmfa_radius'")
-    wait_for(lambda: client.ask(person.name, person.password).code == "accept", "a login works", 15)
+    server = make_server().start()
+    assert ask(server, free).code == "accept"
+    cut_all(place)
+    recovers(works(server, free), "all connections were cut")
 
 
 def test_no_schema(place, make_server):
