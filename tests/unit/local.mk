@@ -12,14 +12,27 @@ check_PROGRAMS += tests/unit/test_ctl_pure
 check_PROGRAMS += tests/unit/test_decision
 check_PROGRAMS += tests/unit/test_delay
 check_PROGRAMS += tests/unit/test_dialogues
+check_PROGRAMS += tests/unit/test_engine
+check_PROGRAMS += tests/unit/test_engine_load
+check_PROGRAMS += tests/unit/test_engine_parts
 check_PROGRAMS += tests/unit/test_flow_again
+check_PROGRAMS += tests/unit/test_flow_banner
 check_PROGRAMS += tests/unit/test_flow_choice
 check_PROGRAMS += tests/unit/test_flow_enroll
+check_PROGRAMS += tests/unit/test_flow_faults
+check_PROGRAMS += tests/unit/test_flow_limits
 check_PROGRAMS += tests/unit/test_flow_push
+check_PROGRAMS += tests/unit/test_flow_push_faults
+check_PROGRAMS += tests/unit/test_flow_push_once
+check_PROGRAMS += tests/unit/test_flow_push_silent
 check_PROGRAMS += tests/unit/test_flow_sms
 check_PROGRAMS += tests/unit/test_flow_table
+check_PROGRAMS += tests/unit/test_flow_takeover
+check_PROGRAMS += tests/unit/test_http
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
+check_PROGRAMS += tests/unit/test_provider_steps
+check_PROGRAMS += tests/unit/test_provider_wire
 check_PROGRAMS += tests/unit/test_seal
 check_PROGRAMS += tests/unit/test_store_conn
 check_PROGRAMS += tests/unit/test_store_contract
@@ -29,38 +42,82 @@ check_PROGRAMS += tests/unit/test_store_phones
 check_PROGRAMS += tests/unit/test_text
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
-check_PROGRAMS += tests/unit/test_engine
+
+# What several programs stand in.
+LOGIN_WORLD = tests/unit/login_people.c
+LOGIN_WORLD += tests/unit/login_world.c
+LOGIN_WORLD += tests/unit/login_world.h
+STORE_WORLD = tests/unit/store_scenario.h
+STORE_WORLD += tests/unit/store_world.c
+STORE_WORLD += tests/unit/store_world.h
+
+# Programs of more than their own file. The scenarios of the store run on PostgreSQL too: tests/sql/store.t.
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
+tests_unit_test_budget_SOURCES += tests/unit/shipped.c
+tests_unit_test_budget_SOURCES += tests/unit/shipped.h
+tests_unit_test_budget_SOURCES += $(LOGIN_WORLD)
+tests_unit_test_decision_SOURCES = tests/unit/test_decision.c
+tests_unit_test_decision_SOURCES += tests/unit/decision_line.c
+tests_unit_test_decision_SOURCES += tests/unit/decision_line.h
+tests_unit_test_dialogues_SOURCES = tests/unit/test_dialogues.c
+tests_unit_test_dialogues_SOURCES += tests/unit/shipped.c
+tests_unit_test_dialogues_SOURCES += tests/unit/shipped.h
+tests_unit_test_dialogues_SOURCES += $(LOGIN_WORLD)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_SOURCES += tests/unit/fake_db.c
 tests_unit_test_engine_SOURCES += tests/unit/fake_db.h
 tests_unit_test_engine_SOURCES += tests/unit/fake_host.c
 tests_unit_test_engine_SOURCES += tests/unit/fake_host.h
-tests_unit_test_ctl_csv_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_ctl_csv_LDADD = libwsmfa_ctl.la $(LDADD)
-tests_unit_test_ctl_pure_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_ctl_pure_LDADD = libwsmfa_ctl.la $(LDADD) $(QRENCODE_LIBS)
-check_PROGRAMS += tests/unit/test_engine_parts
-check_PROGRAMS += tests/unit/test_engine_load
-check_PROGRAMS += tests/unit/test_flow_banner
-check_PROGRAMS += tests/unit/test_flow_faults
-check_PROGRAMS += tests/unit/test_flow_limits
-check_PROGRAMS += tests/unit/test_flow_takeover
 tests_unit_test_engine_load_SOURCES = tests/unit/test_engine_load.c
 tests_unit_test_engine_load_SOURCES += tests/unit/fake_db.c
 tests_unit_test_engine_load_SOURCES += tests/unit/fake_db.h
 tests_unit_test_engine_load_SOURCES += tests/unit/fake_host.c
 tests_unit_test_engine_load_SOURCES += tests/unit/fake_host.h
-check_PROGRAMS += tests/unit/test_http
+tests_unit_test_flow_again_SOURCES = tests/unit/test_flow_again.c $(LOGIN_WORLD)
+tests_unit_test_flow_banner_SOURCES = tests/unit/test_flow_banner.c $(LOGIN_WORLD)
+tests_unit_test_flow_choice_SOURCES = tests/unit/test_flow_choice.c $(LOGIN_WORLD)
+tests_unit_test_flow_enroll_SOURCES = tests/unit/test_flow_enroll.c $(LOGIN_WORLD)
+tests_unit_test_flow_faults_SOURCES = tests/unit/test_flow_faults.c $(LOGIN_WORLD)
+tests_unit_test_flow_limits_SOURCES = tests/unit/test_flow_limits.c $(LOGIN_WORLD)
+tests_unit_test_flow_push_SOURCES = tests/unit/test_flow_push.c $(LOGIN_WORLD)
+tests_unit_test_flow_push_faults_SOURCES = tests/unit/test_flow_push_faults.c $(LOGIN_WORLD)
+tests_unit_test_flow_push_once_SOURCES = tests/unit/test_flow_push_once.c $(LOGIN_WORLD)
+tests_unit_test_flow_push_silent_SOURCES = tests/unit/test_flow_push_silent.c $(LOGIN_WORLD)
+tests_unit_test_flow_sms_SOURCES = tests/unit/test_flow_sms.c $(LOGIN_WORLD)
+tests_unit_test_flow_table_SOURCES = tests/unit/test_flow_table.c $(LOGIN_WORLD)
+tests_unit_test_flow_takeover_SOURCES = tests/unit/test_flow_takeover.c $(LOGIN_WORLD)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_SOURCES += tests/unit/fake_provider.c
 tests_unit_test_http_SOURCES += tests/unit/fake_provider.h
-check_PROGRAMS += tests/unit/test_provider_steps
-check_PROGRAMS += tests/unit/test_provider_wire
 tests_unit_test_provider_wire_SOURCES = tests/unit/test_provider_wire.c
 tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.c
 tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.h
 tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.c
 tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.h
+tests_unit_test_store_conn_SOURCES = tests/unit/test_store_conn.c
+tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.c
+tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.h
+tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c $(STORE_WORLD)
+tests_unit_test_store_mem_SOURCES = tests/unit/test_store_mem.c $(STORE_WORLD)
+tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
+tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
+tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.h
+tests_unit_test_store_phones_SOURCES = tests/unit/test_store_phones.c $(STORE_WORLD)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_SOURCES += tests/unit/shipped.c
+tests_unit_test_text_SOURCES += tests/unit/shipped.h
+
+# Programs that see or link more than the module's parts.
+tests_unit_test_budget_LDADD = $(LDADD) -lm
+tests_unit_test_ctl_csv_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_ctl_csv_LDADD = libwsmfa_ctl.la $(LDADD)
+tests_unit_test_ctl_pure_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_ctl_pure_LDADD = libwsmfa_ctl.la $(LDADD) $(QRENCODE_LIBS)
+tests_unit_test_store_conn_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_mem_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_test_store_phones_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 endif
 
 dist_check_SCRIPTS += tests/unit/core_purity
@@ -79,51 +136,6 @@ endif
 
 # decide speaks no TAP: the property test against SQL runs it.
 noinst_PROGRAMS += tests/unit/decide
-tests_unit_decide_SOURCES = tests/unit/decide.c tests/unit/decision_line.c tests/unit/decision_line.h
-if TESTS_ENABLED
-tests_unit_test_decision_SOURCES = tests/unit/test_decision.c tests/unit/decision_line.c tests/unit/decision_line.h
-endif
-if TESTS_ENABLED
-tests_unit_test_store_conn_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_conn_SOURCES = tests/unit/test_store_conn.c
-tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.c
-tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.h
-# The same scenarios on PostgreSQL: tests/sql/store.t.
-tests_unit_test_store_contract_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_contract_SOURCES = tests/unit/test_store_contract.c
-tests_unit_test_store_contract_SOURCES += tests/unit/store_scenario.h
-tests_unit_test_store_contract_SOURCES += tests/unit/store_world.c
-tests_unit_test_store_contract_SOURCES += tests/unit/store_world.h
-tests_unit_test_store_mem_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_mem_SOURCES = tests/unit/test_store_mem.c
-tests_unit_test_store_mem_SOURCES += tests/unit/store_scenario.h
-tests_unit_test_store_mem_SOURCES += tests/unit/store_world.c
-tests_unit_test_store_mem_SOURCES += tests/unit/store_world.h
-tests_unit_test_store_phones_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_phones_SOURCES = tests/unit/test_store_phones.c
-tests_unit_test_store_phones_SOURCES += tests/unit/store_scenario.h
-tests_unit_test_store_phones_SOURCES += tests/unit/store_world.c
-tests_unit_test_store_phones_SOURCES += tests/unit/store_world.h
-endif
-tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-tests_unit_test_store_pg_SOURCES = tests/unit/test_store_pg.c
-tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.c
-tests_unit_test_store_pg_SOURCES += tests/unit/fake_pg.h
-if TESTS_ENABLED
-# The login without a server: LOGIN_WORLD is what its tests stand in.
-LOGIN_WORLD = tests/unit/login_people.c tests/unit/login_world.c tests/unit/login_world.h
-tests_unit_test_flow_table_SOURCES = tests/unit/test_flow_table.c $(LOGIN_WORLD)
-tests_unit_test_flow_choice_SOURCES = tests/unit/test_flow_choice.c $(LOGIN_WORLD)
-tests_unit_test_flow_sms_SOURCES = tests/unit/test_flow_sms.c $(LOGIN_WORLD)
-tests_unit_test_flow_push_SOURCES = tests/unit/test_flow_push.c $(LOGIN_WORLD)
-tests_unit_test_flow_again_SOURCES = tests/unit/test_flow_again.c $(LOGIN_WORLD)
-tests_unit_test_flow_enroll_SOURCES = tests/unit/test_flow_enroll.c $(LOGIN_WORLD)
-tests_unit_test_flow_banner_SOURCES = tests/unit/test_flow_banner.c $(LOGIN_WORLD)
-tests_unit_test_flow_takeover_SOURCES = tests/unit/test_flow_takeover.c $(LOGIN_WORLD)
-tests_unit_test_flow_limits_SOURCES = tests/unit/test_flow_limits.c $(LOGIN_WORLD)
-tests_unit_test_flow_faults_SOURCES = tests/unit/test_flow_faults.c $(LOGIN_WORLD)
-tests_unit_test_budget_SOURCES = tests/unit/test_budget.c tests/unit/shipped.c tests/unit/shipped.h $(LOGIN_WORLD)
-tests_unit_test_budget_LDADD = $(LDADD) -lm
-tests_unit_test_dialogues_SOURCES = tests/unit/test_dialogues.c tests/unit/shipped.c tests/unit/shipped.h $(LOGIN_WORLD)
-tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/shipped.c tests/unit/shipped.h
-endif
+tests_unit_decide_SOURCES = tests/unit/decide.c
+tests_unit_decide_SOURCES += tests/unit/decision_line.c
+tests_unit_decide_SOURCES += tests/unit/decision_line.h

@@ -146,6 +146,18 @@ void login_end(struct login_world *w)
 	memset(w, 0, sizeof(*w));
 }
 
+int login_set_up(void **state)
+{
+	login_begin(*state);
+	return 0;
+}
+
+int login_tear_down(void **state)
+{
+	login_end(*state);
+	return 0;
+}
+
 /* ---- packets ---- */
 
 static bool sending_failed(struct login_world const *w)
@@ -291,6 +303,11 @@ bool login_phone(struct login_world *w, bool approve, char const *number)
 	return answered;
 }
 
+char const *login_number(struct login_world const *w)
+{
+	return w->jobs[w->jobs_len - 1].message.number;
+}
+
 void login_nobody(struct login_world *w)
 {
 	struct wsmfa_job const *job = &w->jobs[w->jobs_len - 1];
@@ -401,4 +418,16 @@ bool login_enrolled(struct login_world *w)
 
 	load(w, &account);
 	return wsmfa_account_enrolled(&account);
+}
+
+void login_assert_free(struct login_world *w)
+{
+	char station[sizeof(w->station)];
+
+	memcpy(station, w->station, sizeof(station));
+	snprintf(w->station, sizeof(w->station), "free?");
+	w->park = WSMFA_PARK_OK;
+	login_anew(w, "{password}");
+	login_expect(w, w->client.mode == WSMFA_MODE_WAIT ? "park" : "challenge");
+	memcpy(w->station, station, sizeof(station));
 }

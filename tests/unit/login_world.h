@@ -72,6 +72,11 @@ struct login_world {
 void login_begin(struct login_world *w);
 void login_end(struct login_world *w);
 
+/** A case of a file whose world is `w`: begun before it, ended after it. */
+#define ONE(function) cmocka_unit_test_prestate_setup_teardown(function, login_set_up, login_tear_down, &w)
+int login_set_up(void **state);
+int login_tear_down(void **state);
+
 /**
  * Makes the person of the next packets, by the words of the dialogues (tests/server/dialogue.py): totp (twice: two of them) push
  * recovery disabled exempt announced observed password= region= services= sms= phone= allowed= created= language= preferred=
@@ -96,6 +101,8 @@ void login_anew(struct login_world *w, char const *text);
 void login_again(struct login_world *w);
 /** The person answers the newest push; false if it can't be answered any more. What is parked for it is woken. */
 bool login_phone(struct login_world *w, bool approve, char const *number);
+/** The number that the newest job shows on the phone, "" for none. */
+char const *login_number(struct login_world const *w);
 /** Nobody does: time passes until the parked packet is woken. */
 void login_nobody(struct login_world *w);
 /** Wakes a parked visit. */
@@ -115,6 +122,8 @@ void login_event_at(struct login_world *w, char const *expected, char const *fil
 enum wsmfa_question_kind login_asked(struct login_world const *w);
 /** Counted failures as a load would see them: of an authenticator, or with 0 of the account. */
 int32_t login_failures(struct login_world *w, int64_t authenticator_id);
+/** Fails if a push of this account is still to be answered: another login is refused then. */
+void login_assert_free(struct login_world *w);
 /** Is any authenticator but recovery codes confirmed? */
 bool login_enrolled(struct login_world *w);
 /** Fills in the placeholders. */

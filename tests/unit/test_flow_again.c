@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 /* ---- an answer that is repeated at another server ---- */
 
 /* A dialogue, each of whose answers comes twice: the second time the same end, State and text, nothing sent, counted or told. */
@@ -387,18 +373,8 @@ static void disabled_while_it_waits(void **state)
 	login_event(&w, "denied disabled");
 }
 
-#define LIST(function, table, word)                                                                      \
-	for (size_t i = 0; i < LENGTH(table); i++) {                                                     \
-		(void)snprintf(names[n], sizeof(names[0]), "%s %zu: %s", #function, i, (table)[i].word); \
-		tests[n] = (struct CMUnitTest) { .name = names[n],                                       \
-						 .test_func = function,                                  \
-						 .initial_state = (void *)(uintptr_t) & (table)[i] };    \
-		n++;                                                                                     \
-	}
-
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const single[] = {
 		ONE(the_last_recovery_code_twice),
 		ONE(not_the_same_answer),

@@ -6,20 +6,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 static void a_banner_is_skipped_once_a_day(void **state)
 {
 	(void)state;
@@ -127,7 +113,6 @@ static void who_gets_no_banner_to_answer(void **state)
 
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const tests[] = {
 		ONE(a_banner_is_skipped_once_a_day), ONE(other_answers_to_the_banner),
 		ONE(enroll_at_the_banner),           ONE(the_banner_where_nothing_can_be_enrolled),

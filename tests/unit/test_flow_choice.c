@@ -353,15 +353,6 @@ static void append_mode_takes_a_code_once(void **state)
 	login_end(&w);
 }
 
-#define LIST(function, table)                                                                              \
-	for (size_t i = 0; i < LENGTH(table); i++) {                                                       \
-		(void)snprintf(names[n], sizeof(names[0]), "%s %zu: %s", #function, i, (table)[i].person); \
-		tests[n] = (struct CMUnitTest) { .name = names[n],                                         \
-						 .test_func = function,                                    \
-						 .initial_state = (void *)(uintptr_t) & (table)[i] };      \
-		n++;                                                                                       \
-	}
-
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
@@ -379,8 +370,8 @@ int main(void)
 	static char names[LENGTH(firsts) + LENGTH(appendeds)][96];
 	size_t n = 0;
 
-	LIST(the_first_question, firsts)
-	LIST(append_mode, appendeds)
+	LIST(the_first_question, firsts, person)
+	LIST(append_mode, appendeds, person)
 	memcpy(tests + n, single, sizeof(single));
 	return _cmocka_run_group_tests("flow choice", tests, LENGTH(tests), NULL, NULL);
 }

@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 /* ---- which question comes first ---- */
 
 static struct first {
@@ -533,18 +519,8 @@ static void wrong_proofs_wait_too(void **state)
 	login_event(&w, "denied locked");
 }
 
-#define LIST(function, table)                                                                              \
-	for (size_t i = 0; i < LENGTH(table); i++) {                                                       \
-		(void)snprintf(names[n], sizeof(names[0]), "%s %zu: %s", #function, i, (table)[i].person); \
-		tests[n] = (struct CMUnitTest) { .name = names[n],                                         \
-						 .test_func = function,                                    \
-						 .initial_state = (void *)(uintptr_t) & (table)[i] };      \
-		n++;                                                                                       \
-	}
-
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const single[] = {
 		ONE(grace_begins_with_enforcement),
 		ONE(the_key_can_be_typed),
@@ -573,7 +549,7 @@ int main(void)
 	static char names[LENGTH(firsts)][96];
 	size_t n = 0;
 
-	LIST(the_first_question, firsts)
+	LIST(the_first_question, firsts, person)
 	memcpy(tests + n, single, sizeof(single));
 	return _cmocka_run_group_tests("flow enroll", tests, LENGTH(tests), NULL, NULL);
 }

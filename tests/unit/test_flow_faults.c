@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 /* ---- the store ---- */
 
 static struct fault {
@@ -253,7 +239,6 @@ static void a_session_ends_with_the_announcement(void **state)
 
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const single[] = {
 		ONE(the_store_fails_at_the_banner),
 		ONE(the_store_fails_when_a_push_is_settled),
@@ -267,13 +252,9 @@ int main(void)
 	};
 	static struct CMUnitTest tests[LENGTH(single) + LENGTH(faults)];
 	static char names[LENGTH(faults)][96];
+	size_t n = 0;
 
-	for (size_t i = 0; i < LENGTH(faults); i++) {
-		snprintf(names[i], sizeof(names[0]), "the_store_fails %zu: %s", i, faults[i].person);
-		tests[i] = (struct CMUnitTest) { .name = names[i],
-						 .test_func = the_store_fails,
-						 .initial_state = (void *)(uintptr_t)&faults[i] };
-	}
-	memcpy(tests + LENGTH(faults), single, sizeof(single));
+	LIST(the_store_fails, faults, person)
+	memcpy(tests + n, single, sizeof(single));
 	return _cmocka_run_group_tests("flow faults", tests, LENGTH(tests), NULL, NULL);
 }

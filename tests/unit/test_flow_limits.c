@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 static void ten_in_a_row_wait(void **state)
 {
 	wsmfa_time_t waits[] = { 1, 2, 4, 8, 16, 32, 60, 60 };
@@ -258,7 +244,6 @@ static void recovery_codes(void **state)
 
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const tests[] = {
 		ONE(ten_in_a_row_wait),
 		ONE(the_wait_is_told_only_behind_the_password),

@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 static void a_code_is_sent_and_lets_in(void **state)
 {
 	struct wsmfa_job const *job = &w.jobs[0];
@@ -351,7 +337,6 @@ static void a_number_that_may_not_be_written_to(void **state)
 
 int main(void)
 {
-#define ONE(function) cmocka_unit_test_setup_teardown(function, begin, end)
 	static struct CMUnitTest const single[] = {
 		ONE(a_code_is_sent_and_lets_in),
 		ONE(a_wrong_answer_keeps_the_code),

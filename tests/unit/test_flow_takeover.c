@@ -8,20 +8,6 @@
 
 static struct login_world w;
 
-static int begin(void **state)
-{
-	(void)state;
-	login_begin(&w);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	login_end(&w);
-	return 0;
-}
-
 static char const *const stages[] = { "", "exempt", "announced", "observed" };
 static char const *const from[] = { "127.0.0.1", "127.0.0.6", "127.0.0.8" };
 
@@ -119,7 +105,7 @@ static void removed_is_not_disabled(void **state)
 int main(void)
 {
 	static struct CMUnitTest tests[SPOILTS + 1] = {
-		[SPOILTS] = cmocka_unit_test_setup_teardown(removed_is_not_disabled, begin, end),
+		[SPOILTS] = ONE(removed_is_not_disabled),
 	};
 
 	for (int i = 0; i < SPOILTS; i++) {
