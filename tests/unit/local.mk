@@ -31,9 +31,12 @@ check_PROGRAMS += tests/unit/test_flow_takeover
 check_PROGRAMS += tests/unit/test_http
 check_PROGRAMS += tests/unit/test_mac
 check_PROGRAMS += tests/unit/test_name
-check_PROGRAMS += tests/unit/test_provider_steps
-check_PROGRAMS += tests/unit/test_provider_wire
+check_PROGRAMS += tests/unit/test_provider_out
+check_PROGRAMS += tests/unit/test_provider_settings
 check_PROGRAMS += tests/unit/test_seal
+check_PROGRAMS += tests/unit/test_steps_answers
+check_PROGRAMS += tests/unit/test_steps_push
+check_PROGRAMS += tests/unit/test_steps_sms
 check_PROGRAMS += tests/unit/test_store_conn
 check_PROGRAMS += tests/unit/test_store_contract
 check_PROGRAMS += tests/unit/test_store_mem
@@ -42,14 +45,25 @@ check_PROGRAMS += tests/unit/test_store_phones
 check_PROGRAMS += tests/unit/test_text
 check_PROGRAMS += tests/unit/test_totp
 check_PROGRAMS += tests/unit/test_types
+check_PROGRAMS += tests/unit/test_wire_engine
+check_PROGRAMS += tests/unit/test_wire_push
+check_PROGRAMS += tests/unit/test_wire_sms
 
 # What several programs stand in.
 LOGIN_WORLD = tests/unit/login_people.c
 LOGIN_WORLD += tests/unit/login_world.c
 LOGIN_WORLD += tests/unit/login_world.h
+STEPS_WORLD = tests/unit/steps_world.c
+STEPS_WORLD += tests/unit/steps_world.h
 STORE_WORLD = tests/unit/store_scenario.h
 STORE_WORLD += tests/unit/store_world.c
 STORE_WORLD += tests/unit/store_world.h
+WIRE_WORLD = tests/unit/fake_db.c
+WIRE_WORLD += tests/unit/fake_db.h
+WIRE_WORLD += tests/unit/fake_provider.c
+WIRE_WORLD += tests/unit/fake_provider.h
+WIRE_WORLD += tests/unit/wire_world.c
+WIRE_WORLD += tests/unit/wire_world.h
 
 # Programs of more than their own file. The scenarios of the store run on PostgreSQL too: tests/sql/store.t.
 tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
@@ -89,11 +103,10 @@ tests_unit_test_flow_takeover_SOURCES = tests/unit/test_flow_takeover.c $(LOGIN_
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_SOURCES += tests/unit/fake_provider.c
 tests_unit_test_http_SOURCES += tests/unit/fake_provider.h
-tests_unit_test_provider_wire_SOURCES = tests/unit/test_provider_wire.c
-tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.c
-tests_unit_test_provider_wire_SOURCES += tests/unit/fake_db.h
-tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.c
-tests_unit_test_provider_wire_SOURCES += tests/unit/fake_provider.h
+tests_unit_test_provider_settings_SOURCES = tests/unit/test_provider_settings.c $(STEPS_WORLD)
+tests_unit_test_steps_answers_SOURCES = tests/unit/test_steps_answers.c $(STEPS_WORLD)
+tests_unit_test_steps_push_SOURCES = tests/unit/test_steps_push.c $(STEPS_WORLD)
+tests_unit_test_steps_sms_SOURCES = tests/unit/test_steps_sms.c $(STEPS_WORLD)
 tests_unit_test_store_conn_SOURCES = tests/unit/test_store_conn.c
 tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.c
 tests_unit_test_store_conn_SOURCES += tests/unit/fake_pg.h
@@ -106,6 +119,9 @@ tests_unit_test_store_phones_SOURCES = tests/unit/test_store_phones.c $(STORE_WO
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_SOURCES += tests/unit/shipped.c
 tests_unit_test_text_SOURCES += tests/unit/shipped.h
+tests_unit_test_wire_engine_SOURCES = tests/unit/test_wire_engine.c $(WIRE_WORLD)
+tests_unit_test_wire_push_SOURCES = tests/unit/test_wire_push.c $(WIRE_WORLD)
+tests_unit_test_wire_sms_SOURCES = tests/unit/test_wire_sms.c $(WIRE_WORLD)
 
 # Programs that see or link more than the module's parts.
 tests_unit_test_budget_LDADD = $(LDADD) -lm

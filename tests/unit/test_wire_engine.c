@@ -1,0 +1,127 @@
+/* What the engine does around a provider on the wire: the breaker, a job that ends before its request, notices.
+ * Apart from test_wire_sms.c and test_wire_push.c: one gateway stands for all. */
+#include "unit.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include "engine/inside.h"
+#include "engine/wall.h"
+#include "fake_db.h"
+#include "wire_world.h"
+
+/** What was not sent is sent again; after enough failures in a row nobody waits, and one probe finds the way back. */
+static void breaker_opens_probes_closes(void **state)
+{
+	char const *const settings[] = {
+		"url", "URL/plain?{text}", "breaker_failures", "3", "breaker_seconds", "1", "retry_max", "1", NULL
+	};
+	struct wsmfa_provider *p = wire_configure(WSMFA_KIND_SMS, "http", settings);
+	struct wsmfa_engine *e = wire_engine(&p);
+	struct wsmfa_job job;
+
+	(void)state;
+	fake_provider_reset(&wire_vendor);
+	for (int64_t i = 1; i <= 3; i++) {
+		assert_true(wsmfa_engine_provider_up(e, "x"));
+		fake_provider_script(&wire_vendor, "/plain", "status:500");
+		job = wire_job(p, i, 10000);
+		assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+		wire_outcome(e, i);
+	}
+	assert_false(wsmfa_engine_provider_up(e, "x"));
+	job = wire_job(p, 4, 10000);
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_BREAKER);
+	while (!wsmfa_engine_provider_up(e, "x"))
+		sched_yield();
+	fake_provider_script(&wire_vendor, "/plain", "slow:0.3");
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+	assert_false(wsmfa_engine_provider_up(e, "x"));
+	job = wire_job(p, 5, 10000);
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_BREAKER);
+	assert_int_equal(wire_outcome(e, 4).delivery, WSMFA_DELIVERY_SENT);
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+	assert_int_equal(wire_outcome(e, 5).delivery, WSMFA_DELIVERY_SENT);
+	wsmfa_engine_free(e);
+	p->ops->free(p);
+}
+
+/** Waiting longer than the job allows: the request goes on, and the result stays with the message. */
+static void sms_slower_than_its_job(void **state)
+{
+	char const *const settings[] = { "url", "URL/plain?{text}", NULL };
+	struct wsmfa_provider *p = wire_configure(WSMFA_KIND_SMS, "http", settings);
+	struct wsmfa_engine *e = wire_engine(&p);
+	struct wsmfa_job job = wire_job(p, 1, 10000);
+	struct wsmfa_woken woken;
+
+	(void)state;
+	fake_provider_reset(&wire_vendor);
+	fake_provider_script(&wire_vendor, "/plain", "slow:0.6");
+	job.wake_at = wsmfa_wall_now() + WSMFA_SECOND / 5;
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+	woken = wire_outcome(e, 1);
+	assert_true(woken.timed_out);
+	assert_false(woken.finished);
+	while (e->count.sms_sent == 0)
+		nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
+	assert_int_equal(fake_provider_count(&wire_vendor, "/plain"), 1);
+	wsmfa_engine_free(e);
+	p->ops->free(p);
+}
+
+static void notices_reach_the_hook(void **state)
+{
+	char const *const settings[] = { "url", "URL/plain?{text}", NULL };
+	struct wsmfa_provider *p = wire_configure(WSMFA_KIND_SMS, "http", settings);
+	struct wsmfa_engine_config config = { .conninfo = "",
+					      .store_timeout_ms = 2000,
+					      .server_name = "test",
+					      .providers = &p,
+					      .providers_len = 1,
+					      .log = wire_log };
+	struct wsmfa_message message = { .phone = "+358401234567",
+					 .account = "jane",
+					 .text = "A new method was added." };
+	struct wsmfa_engine *e;
+	char err[256], url[160];
+	json_t *list;
+
+	(void)state;
+	fake_provider_reset(&wire_vendor);
+	snprintf(url, sizeof(url), "%s/notify", wire_vendor.url);
+	config.notify_url = url;
+	e = wsmfa_engine_start_with(&config, &fake_db, err, sizeof(err));
+	assert_non_null(e);
+	wsmfa_engine_notice(e, "x", &message);
+	while (fake_provider_count(&wire_vendor, "/notify") == 0)
+		sched_yield();
+	list = fake_provider_requests(&wire_vendor);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "body")),
+			    "{\"account\":\"jane\",\"text\":\"A new method was added.\"}");
+	json_decref(list);
+	wsmfa_engine_free(e);
+	/* Without a hook, by SMS. */
+	config.notify_url = "";
+	e = wsmfa_engine_start_with(&config, &fake_db, err, sizeof(err));
+	assert_non_null(e);
+	wsmfa_engine_notice(e, "x", &message);
+	while (fake_provider_count(&wire_vendor, "/plain") == 0)
+		sched_yield();
+	wsmfa_engine_free(e);
+	config.notify_url = "http://192.0.2.1/";
+	assert_null(wsmfa_engine_start_with(&config, &fake_db, err, sizeof(err)));
+	assert_non_null(strstr(err, "https://"));
+	p->ops->free(p);
+}
+
+int main(void)
+{
+	struct CMUnitTest const tests[] = {
+		cmocka_unit_test(breaker_opens_probes_closes),
+		cmocka_unit_test(sms_slower_than_its_job),
+		cmocka_unit_test(notices_reach_the_hook),
+	};
+
+	return cmocka_run_group_tests(tests, wire_set_up, wire_tear_down);
+}
