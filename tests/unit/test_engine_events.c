@@ -1,0 +1,128 @@
+/* The queue of login events: a database that is slow, down or refuses one loses no other, and what is lost is told.
+ * Apart from test_engine.c: the database answers when the test says so. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "engine/db.h"
+#include "engine/events.h"
+
+static bool queue_up;
+static char *queue_said;
+static size_t queue_batches;
+
+static bool queue_is_up(struct wsmfa_db const *db)
+{
+	(void)db;
+	return queue_up;
+}
+
+static wsmfa_db_done *queue_done;
+static void *queue_ctx;
+
+static void queue_query(struct wsmfa_db *db, char const *sql, char const *const *params, int n, wsmfa_db_done *done,
+			void *ctx)
+{
+	(void)db;
+	(void)sql;
+	(void)n;
+	free(queue_said);
+	queue_said = strdup(params[0]);
+	queue_batches++;
+	queue_done = done;
+	queue_ctx = ctx;
+}
+
+static struct wsmfa_db_ops const queue_db = { .up = queue_is_up, .query = queue_query };
+
+static char logged[128];
+
+static void log_last(void *ctx, char level, char const *text)
+{
+	(void)ctx;
+	snprintf(logged, sizeof(logged), "%c %s", level, text);
+}
+
+/** Answers what is on its way, until nothing is. */
+static size_t drain(struct wsmfa_events *es)
+{
+	size_t before = queue_batches;
+
+	wsmfa_events_flush(es);
+	while (es->in_flight)
+		queue_done(queue_ctx, WSMFA_DB_OK, NULL, 0);
+	return queue_batches - before;
+}
+
+static void a_full_queue_tells_its_loss(void **state)
+{
+	struct wsmfa_event event = { .at = 1, .outcome = WSMFA_OUTCOME_DENIED };
+	struct wsmfa_events es;
+
+	(void)state;
+	wsmfa_events_init(&es);
+	es.db_ops = &queue_db;
+	es.log = log_last;
+	for (int i = 0; i < WSMFA_EVENTS_MAX + 100; i++)
+		assert_int_equal(wsmfa_events_add(&es, &event), i == WSMFA_EVENTS_BATCH - 1);
+	assert_false(wsmfa_events_empty(&es));
+	wsmfa_events_flush(&es);
+	assert_int_equal(queue_batches, 0);
+	queue_up = true;
+	assert_int_equal(drain(&es), WSMFA_EVENTS_MAX / WSMFA_EVENTS_BATCH + 1);
+	assert_true(wsmfa_events_empty(&es));
+	assert_string_equal(logged, "e 100 login events were lost");
+	assert_non_null(strstr(queue_said, "\"outcome\":\"error\",\"count\":100,\"reason\":\"events_lost\""));
+	assert_int_equal(es.written, WSMFA_EVENTS_MAX + 1);
+	wsmfa_events_free(&es);
+}
+
+/** One event that the server will never take costs itself and no other. */
+static void a_refused_event_is_found(void **state)
+{
+	struct wsmfa_event event = { .at = 1, .outcome = WSMFA_OUTCOME_DENIED };
+	struct wsmfa_events es;
+	size_t tries = 0;
+
+	(void)state;
+	wsmfa_events_init(&es);
+	es.db_ops = &queue_db;
+	es.log = log_last;
+	queue_up = true;
+	for (int i = 0; i < 300; i++) {
+		event.account_id = i + 1;
+		wsmfa_events_add(&es, &event);
+	}
+	for (wsmfa_events_flush(&es); es.in_flight || !wsmfa_events_empty(&es); wsmfa_events_flush(&es)) {
+		assert_true(tries++ < 100);
+		queue_done(queue_ctx, strstr(queue_said, "\"account_id\":77,") ? WSMFA_DB_REFUSED : WSMFA_DB_OK, NULL,
+			   0);
+	}
+	assert_int_equal(es.written, 300);
+	assert_int_equal(es.lost_total, 1);
+	/* While it is down nothing is lost, and nothing tried. */
+	wsmfa_events_add(&es, &event);
+	wsmfa_events_flush(&es);
+	queue_up = false;
+	queue_done(queue_ctx, WSMFA_DB_DOWN, NULL, 0);
+	tries = queue_batches;
+	wsmfa_events_flush(&es);
+	assert_int_equal(queue_batches, tries);
+	queue_up = true;
+	drain(&es);
+	assert_int_equal(es.written, 301);
+	assert_int_equal(es.lost_total, 1);
+	wsmfa_events_free(&es);
+	free(queue_said);
+	queue_said = NULL;
+}
+
+int main(void)
+{
+	struct CMUnitTest const tests[] = {
+		cmocka_unit_test(a_full_queue_tells_its_loss),
+		cmocka_unit_test(a_refused_event_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
