@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import string
+import subprocess
 import threading
 import types
 
@@ -80,7 +81,7 @@ class Terminal:
 
 class Talk(Player):
     """`begin` opens the client with the first answer, `send` answers it. command(name) is what is run."""
-    prompt = within = accepted = None
+    prompt = within = accepted = nas = None
 
     def command(self, name):
         raise NotImplementedError
@@ -136,6 +137,51 @@ class Talk(Player):
         self.hang_up()
         if self.soon is not None:
             self.soon.join()
+
+
+class Nas:
+    """A server that people log in to, which sends to RADIUS from an address of its own: that is what its clients are known by."""
+
+    def __init__(self, folder, radius, address):
+        self.folder, self.port = folder, free_tcp_port()
+        command, log = self.prepare(radius, address), folder / "log"
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        listens(self.port, self.process, log)
+
+    def prepare(self, radius, address):
+        """Writes what it needs into its folder; how it is started."""
+        raise NotImplementedError
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def nas_fixture(kind):
+    """For a test's module: one of this kind for each address that is asked for, `nas[address]`."""
+    @pytest.fixture(scope="module")
+    def nas(shared, tmp_path_factory):
+        class ByAddress(dict):
+            def __missing__(self, address):
+                self[address] = kind(tmp_path_factory.mktemp(kind.__name__), shared, address)
+                return self[address]
+        made = ByAddress()
+        yield made
+        for one in made.values():
+            one.close()
+    return nas
+
+
+def talk_fixture(client):
+    """For a test's module: somebody with this client, before the `nas` that sends from the dialogue's address."""
+    @pytest.fixture
+    def talk(place, server, make_server, nas):
+        made = client(place, server, make_server)
+        made.nas = nas
+        yield made
+        made.end()
+    return talk
 
 
 def free_tcp_port():

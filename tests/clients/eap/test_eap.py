@@ -41,23 +41,24 @@ def eapol(server, folder, method, name, password):
     return done.returncode == 0 and done.stdout.rstrip().endswith("SUCCESS"), done.stdout
 
 
-def answering(place, person, approve):
-    """Somebody at the phone."""
-    def run():
+def answered(place, server, folder, method, approve):
+    """Somebody logs in, and answers at the phone meanwhile."""
+    person = place.person(push=True)
+
+    def phone():
         push = wait_for(lambda: place.sql("select id from wsmfa.challenge where account_id = %s and push_state = 'pending'",
                                           person.id), "the phone rings")
         place.sql("select wsmfa.answer_push(%s, %s)", push[0][0], approve)
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=phone)
     thread.start()
-    return thread
+    ok, said = eapol(server, folder, method, person.name, person.password)
+    thread.join()
+    return person, ok, said
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_approved(place, access_point, tmp_path, method):
-    person = place.person(push=True)
-    phone = answering(place, person, True)
-    ok, said = eapol(access_point, tmp_path, method, person.name, person.password)
-    phone.join()
+    person, ok, said = answered(place, access_point, tmp_path, method, True)
     assert ok, said[-3000:]
     assert "MPPE keys OK: 1" in said or "mismatch: 0" in said
     assert place.event(person.name, "accepted", "approved")["account"] == person.name
@@ -65,10 +66,7 @@ def test_approved(place, access_point, tmp_path, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_denied(place, access_point, tmp_path, method):
-    person = place.person(push=True)
-    phone = answering(place, person, False)
-    ok, said = eapol(access_point, tmp_path, method, person.name, person.password)
-    phone.join()
+    _, ok, said = answered(place, access_point, tmp_path, method, False)
     assert not ok
     assert "EAP-Failure" in said or "decapsulated EAP packet (code=4" in said, said[-3000:]
 

@@ -3,18 +3,14 @@ import os
 import re
 import subprocess
 
-import pytest
-
-from talk import Talk, configure, dialogues, free_tcp_port, listens
+from talk import Nas, Talk, configure, dialogues, nas_fixture, talk_fixture
 
 LOGINS = int(os.environ.get("WSMFA_CLIENT_LOGINS", "10"))
 
 
-class Vpn:
-    """One ocserv, which sends to RADIUS from an address of its own: that is what the server knows its clients by."""
-
-    def __init__(self, folder, radius, address):
-        self.port = free_tcp_port()
+class Ocserv(Nas):
+    def prepare(self, radius, address):
+        folder = self.folder
         for above in (folder, *folder.parents):
             if above.name.startswith("pytest-"):
                 above.chmod(0o755)
@@ -29,36 +25,14 @@ class Vpn:
         configure(__file__, "dictionary", folder / "dictionary")
         configure(__file__, "ocserv.conf", folder / "ocserv.conf", port=self.port, folder=folder)
         (folder / "servers").write_text(f"127.0.0.1 {radius.secret}\n")
-        log = folder / "ocserv.log"
-        with open(log, "wb") as out:
-            self.process = subprocess.Popen(["ocserv", "-f", "-d", "1", "-c", folder / "ocserv.conf"], cwd=folder,
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        listens(self.port, self.process, log)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def vpns(shared, tmp_path_factory):
-    """By the address they send from."""
-    class Vpns(dict):
-        def __missing__(self, address):
-            self[address] = Vpn(tmp_path_factory.mktemp("ocserv"), shared, address)
-            return self[address]
-    made = Vpns()
-    yield made
-    for vpn in made.values():
-        vpn.close()
+        return ["ocserv", "-f", "-d", "1", "-c", folder / "ocserv.conf"]
 
 
 class Openconnect(Talk):
     prompt, within, accepted = r"(?m)^Password\d*:\s*\Z", 90, "COOKIE="
-    vpns = None
 
     def command(self, name):
-        vpn = self.vpns[self.source]
+        vpn = self.nas[self.source]
         return ["openconnect", "--authenticate", "--protocol=anyconnect", "--no-dtls", "-u", name, "--servercert", vpn.pin,
                 f"https://127.0.0.1:{vpn.port}"]
 
@@ -70,12 +44,8 @@ class Openconnect(Talk):
         return lines[-2] if self.question(shown) and len(lines) > 1 else shown
 
 
-@pytest.fixture
-def talk(place, server, make_server, vpns):
-    made = Openconnect(place, server, make_server)
-    made.vpns = vpns
-    yield made
-    made.end()
+nas = nas_fixture(Ocserv)
+talk = talk_fixture(Openconnect)
 
 
 @dialogues(__file__)
