@@ -20,8 +20,7 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 
-static bool failed(struct ctl_journal *j, char const *format, ...) CTL_PRINTF(2, 3);
-static bool failed(struct ctl_journal *j, char const *format, ...)
+bool ctl_step_failed(struct ctl_journal *j, char const *format, ...)
 {
 	va_list list;
 
@@ -45,7 +44,7 @@ static struct ctl_entry *entry_add(struct ctl_journal *j, int kind, char const *
 	return e;
 }
 
-void ctl_step_made(struct ctl_journal *j, char const *path)
+static void file_made(struct ctl_journal *j, char const *path)
 {
 	(void)entry_add(j, CTL_UNDO_UNLINK, path, NULL);
 }
@@ -102,15 +101,15 @@ bool ctl_step_create(struct ctl_journal *j, char const *path, char const *text, 
 	bool done;
 
 	if (owner && !user)
-		return failed(j, "there is no user %s on this machine", owner);
+		return ctl_step_failed(j, "there is no user %s on this machine", owner);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return failed(j, "%s can't be made: %s", path, strerror(errno));
-	ctl_step_made(j, path);
+		return ctl_step_failed(j, "%s can't be made: %s", path, strerror(errno));
+	file_made(j, path);
 	done = (!user || fchown(fd, user->pw_uid, user->pw_gid) == 0) && ctl_keyfile_fill(fd, text, strlen(text));
 	if (close(fd) != 0)
 		done = false;
-	return done || failed(j, "%s can't be written: %s", path, strerror(errno));
+	return done || ctl_step_failed(j, "%s can't be written: %s", path, strerror(errno));
 }
 
 char *ctl_step_read(struct ctl_journal *j, char const *path)
@@ -124,7 +123,7 @@ char *ctl_step_read(struct ctl_journal *j, char const *path)
 		fclose(f);
 		return text;
 	}
-	failed(j, "%s can't be read: %s", path, strerror(errno));
+	ctl_step_failed(j, "%s can't be read: %s", path, strerror(errno));
 	free(text);
 	if (f)
 		fclose(f);
@@ -140,7 +139,7 @@ bool ctl_step_write(struct ctl_journal *j, char const *path, char const *text)
 	if (strcmp(before, text) != 0) {
 		if (!ctl_keyfile_replace(path, text)) {
 			free(before);
-			return failed(j, "%s can't be written: %s", path, strerror(errno));
+			return ctl_step_failed(j, "%s can't be written: %s", path, strerror(errno));
 		}
 		(void)entry_add(j, CTL_UNDO_RESTORE, path, before);
 	}
@@ -156,8 +155,8 @@ bool ctl_step_link(struct ctl_journal *j, char const *path, char const *target)
 	if (len == (ssize_t)strlen(target) && memcmp(now, target, (size_t)len) == 0)
 		return true;
 	if (symlink(target, path) != 0)
-		return failed(j, "%s can't be linked: %s", path, strerror(errno));
-	ctl_step_made(j, path);
+		return ctl_step_failed(j, "%s can't be linked: %s", path, strerror(errno));
+	file_made(j, path);
 	return true;
 }
 
@@ -170,10 +169,10 @@ bool ctl_step_unlink(struct ctl_journal *j, char const *path)
 
 	if (len < 0 || lstat(path, &st) != 0)
 		return errno == ENOENT ||
-		       failed(j, "%s is no link, so it is not taken away: %s", path, strerror(errno));
+		       ctl_step_failed(j, "%s is no link, so it is not taken away: %s", path, strerror(errno));
 	target[len] = '\0';
 	if (unlink(path) != 0)
-		return failed(j, "%s can't be taken away: %s", path, strerror(errno));
+		return ctl_step_failed(j, "%s can't be taken away: %s", path, strerror(errno));
 	e = entry_add(j, CTL_UNDO_SYMLINK, path, target);
 	e->uid = st.st_uid;
 	e->gid = st.st_gid;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ctl.h"
+
 #define CTL_JOURNAL_MAX 32
 #define CTL_OUTPUT_MAX  4096
 
@@ -29,10 +31,10 @@ void ctl_journal_undo(struct ctl_journal *j);
 /** Forgets everything: it stays. */
 void ctl_journal_free(struct ctl_journal *j);
 
+/** Says in j->why what failed. Always false. */
+bool ctl_step_failed(struct ctl_journal *j, char const *format, ...) CTL_PRINTF(2, 3);
 /** Makes a file with this text, mode 0600, for a user (NULL: oneself). false with j->why. */
 bool ctl_step_create(struct ctl_journal *j, char const *path, char const *text, char const *owner);
-/** Remembers that a file was made. */
-void ctl_step_made(struct ctl_journal *j, char const *path);
 /** Replaces a file's text, keeping owner and mode. */
 bool ctl_step_write(struct ctl_journal *j, char const *path, char const *text);
 /** Links path to target; fine if it does already. */

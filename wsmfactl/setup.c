@@ -43,17 +43,6 @@ static bool file_exists(char const *path)
 	return stat(path, &st) == 0;
 }
 
-static bool failed(struct setup *s, char const *format, ...) CTL_PRINTF(2, 3);
-static bool failed(struct setup *s, char const *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(s->j.why, sizeof(s->j.why), format, list);
-	va_end(list);
-	return false;
-}
-
 static void path_in(struct setup const *s, char const *name, char *out)
 {
 	snprintf(out, PATH_MAX, "%.*s/%s", PATHS_MAX, s->raddb, name);
@@ -77,19 +66,19 @@ static bool names_ready(struct setup *s)
 	for (size_t i = 0; i < CTL_LENGTH(wanted); i++) {
 		path_in(s, wanted[i], path);
 		if (!file_exists(path))
-			return failed(
-				s,
+			return ctl_step_failed(
+				&s->j,
 				"%s is not there; install FreeRADIUS and rlm_wsmfa first, or name the folder with --raddb",
 				path);
 	}
 	snprintf(path, sizeof(path), "%.*s/migrate", PATHS_MAX, s->sql);
 	if (!file_exists(path))
-		return failed(s, "%s is not there; name its folder with --sql", path);
+		return ctl_step_failed(&s->j, "%s is not there; name its folder with --sql", path);
 	for (size_t i = 0; i < CTL_LENGTH(users) && !s->server_user; i++)
 		s->server_user = getpwnam(users[i]) ? users[i] : NULL;
 	for (char const *p = s->database; *p; p++) {
 		if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '_')
-			return failed(s, "--database is small letters, digits and _");
+			return ctl_step_failed(&s->j, "--database is small letters, digits and _");
 	}
 	return true;
 }
@@ -106,15 +95,19 @@ static bool database_make(struct setup *s)
 	char const *const drop[] = { "dropdb", "--if-exists", s->database, NULL };
 	char const *const apply[] = { "env", script, migrate, "--quiet", NULL };
 
-	if (!psql(s, SUPERUSER, "SELECT rolname FROM pg_roles WHERE rolname ~ '^(wsmfa_.*|" OPERATOR ")$'"))
-		return failed(s, "PostgreSQL can't be asked as %s: %.300s", s->as ? s->as : "its superuser", s->output);
+	/* Exactly these, so that neither a long list nor a longer name can hide one. */
+	if (!psql(s, SUPERUSER,
+		  "SELECT rolname FROM pg_roles"
+		  " WHERE rolname ~ '^(wsmfa_(radius|push|admin|auditor|org_admin)|" OPERATOR ")$'"))
+		return ctl_step_failed(&s->j, "PostgreSQL can't be asked as %s: %.300s",
+				       s->as ? s->as : "its superuser", s->output);
 	snprintf(before, sizeof(before), "%s", s->output);
 	snprintf(script, sizeof(script), "SELECT 1 FROM pg_database WHERE datname = '%s'", s->database);
 	if (!psql(s, SUPERUSER, script))
-		return failed(s, "PostgreSQL does not answer: %.300s", s->output);
+		return ctl_step_failed(&s->j, "PostgreSQL does not answer: %.300s", s->output);
 	if (!s->output[0]) {
 		if (!ctl_run(s->as, NULL, s->output, create))
-			return failed(s, "the database %s can't be made: %.300s", s->database, s->output);
+			return ctl_step_failed(&s->j, "the database %s can't be made: %.300s", s->database, s->output);
 		/* Undone in reverse: the roles after the database that grants them rights. */
 		for (size_t i = 0; i < CTL_LENGTH(roles); i++) {
 			char const *const drop_role[] = { "dropuser", "--if-exists", roles[i], NULL };
@@ -127,12 +120,12 @@ static bool database_make(struct setup *s)
 	snprintf(script, sizeof(script), "PGDATABASE=%s", s->database);
 	snprintf(migrate, sizeof(migrate), "%.*s/migrate", PATHS_MAX, s->sql);
 	if (!ctl_run(s->as, NULL, s->output, apply))
-		return failed(s, "the schema could not be made: %.400s", s->output);
+		return ctl_step_failed(&s->j, "the schema could not be made: %.400s", s->output);
 	/* Whoever runs setup goes on with wsmfactl. Where PostgreSQL's own user was asked, peer lets nobody else in. */
 	if (s->as && !strstr(before, OPERATOR)) {
 		ctl_step_undo_by(&s->j, s->as, drop_operator);
 		if (!psql(s, s->database, operator_make))
-			return failed(s, OPERATOR " can't be made an administrator: %.300s", s->output);
+			return ctl_step_failed(&s->j, OPERATOR " can't be made an administrator: %.300s", s->output);
 	}
 	return true;
 }
@@ -146,7 +139,7 @@ static bool password_make(struct setup *s)
 
 	path_in(s, "wsmfa.pgpass", path);
 	if (!psql(s, SUPERUSER, "SHOW port"))
-		return failed(s, "PostgreSQL does not answer: %.300s", s->output);
+		return ctl_step_failed(&s->j, "PostgreSQL does not answer: %.300s", s->output);
 	snprintf(port, sizeof(port), "%.10s", s->output);
 	snprintf(s->connection, sizeof(s->connection),
 		 "host=127.0.0.1 port=%s dbname=%s user=wsmfa_radius passfile=%.*s/wsmfa.pgpass", port, s->database,
@@ -155,14 +148,14 @@ static bool password_make(struct setup *s)
 	if (file_exists(path))
 		return true;
 	if (RAND_bytes(random, sizeof(random)) != 1)
-		return failed(s, "OpenSSL has no random octets to give");
+		return ctl_step_failed(&s->j, "OpenSSL has no random octets to give");
 	(void)wsmfa_base64url_encode(password, sizeof(password), random, sizeof(random));
 	snprintf(text, sizeof(text), "127.0.0.1:%s:%s:wsmfa_radius:%s\n", port, s->database, password);
 	snprintf(script, sizeof(script),
 		 "SET password_encryption = 'scram-sha-256'; ALTER ROLE wsmfa_radius LOGIN PASSWORD '%s'", password);
 	done = ctl_step_create(&s->j, path, text, s->server_user);
 	if (done && !psql(s, SUPERUSER, script))
-		done = failed(s, "wsmfa_radius can't be given a password: %.300s", s->output);
+		done = ctl_step_failed(&s->j, "wsmfa_radius can't be given a password: %.300s", s->output);
 	OPENSSL_cleanse(password, sizeof(password));
 	OPENSSL_cleanse(text, sizeof(text));
 	OPENSSL_cleanse(script, sizeof(script));
@@ -177,9 +170,10 @@ static bool connection_try(struct setup *s)
 	bool done = PQresultStatus(res) == PGRES_TUPLES_OK;
 
 	if (!done)
-		failed(s,
-		       "the server's role can't connect; is 127.0.0.1 allowed in pg_hba.conf? Name another way with --connection: %.300s",
-		       PQerrorMessage(db));
+		ctl_step_failed(
+			&s->j,
+			"the server's role can't connect; is 127.0.0.1 allowed in pg_hba.conf? Name another way with --connection: %.300s",
+			PQerrorMessage(db));
 	PQclear(res);
 	PQfinish(db);
 	return done;
@@ -193,7 +187,7 @@ static bool key_make(struct setup *s)
 	if (file_exists(s->key_file))
 		return true;
 	if (!ctl_key_make(NULL, line, sizeof(line), id, sizeof(id)))
-		return failed(s, "OpenSSL has no random octets to give");
+		return ctl_step_failed(&s->j, "OpenSSL has no random octets to give");
 	done = ctl_step_create(&s->j, s->key_file, line, s->server_user);
 	OPENSSL_cleanse(line, sizeof(line));
 	return done;
@@ -224,7 +218,7 @@ static bool item_set(struct setup *s, char const *file, char const *name, char c
 	fresh = line ? malloc(size) : NULL;
 	if (!fresh) {
 		free(text);
-		return failed(s, "%s has no item %s to set", path, name);
+		return ctl_step_failed(&s->j, "%s has no item %s to set", path, name);
 	}
 	snprintf(fresh, size, "%.*s%s%s = %s%s", (int)(line - text), text,
 		 indent && line[indent - 1] == '\t' ? "\t" : "", name, value, line + strcspn(line, "\n"));
@@ -239,7 +233,7 @@ static bool item_set_quoted(struct setup *s, char const *file, char const *name,
 	char quoted[1100];
 
 	if (strpbrk(value, "\"\\\n"))
-		return failed(s, "%s may hold no quote and no backslash", name);
+		return ctl_step_failed(&s->j, "%s may hold no quote and no backslash", name);
 	snprintf(quoted, sizeof(quoted), "\"%s\"", value);
 	return item_set(s, file, name, quoted);
 }
@@ -275,7 +269,7 @@ static bool raddb_change(struct setup *s)
 	char const *service = ctl_option(s->a, "--default-service"), *url = ctl_option(s->a, "--enroll-url");
 
 	if (RAND_bytes(random, sizeof(random)) != 1)
-		return failed(s, "OpenSSL has no random octets to give");
+		return ctl_step_failed(&s->j, "OpenSSL has no random octets to give");
 	(void)wsmfa_base64url_encode(secret, sizeof(secret), random, sizeof(random));
 	if (!item_set_quoted(s, "mods-available/wsmfa", "connection", s->connection) ||
 	    !item_set_quoted(s, "mods-available/wsmfa", "key_file", s->key_file) ||
@@ -312,7 +306,8 @@ static bool server_check(struct setup *s)
 	/* The first error is the cause, those after it say what fell over it. */
 	line = strstr(s->output, "Error: ");
 	line = line ? line + strlen("Error: ") : s->output;
-	return failed(s, "%s does not accept the configuration: %.*s", program, (int)strcspn(line, "\n"), line);
+	return ctl_step_failed(&s->j, "%s does not accept the configuration: %.*s", program, (int)strcspn(line, "\n"),
+			       line);
 }
 
 static bool setup_do(struct setup *s)

@@ -60,8 +60,8 @@ def tree(folder):
 def setup(place, raddb):
     database = f"setup{next(place.numbers)}"
 
-    def run(*words, code=0, **more):
-        env = {**os.environ, **place.cluster.env(database="postgres")}
+    def run(*words, code=0, cluster=place.cluster, **more):
+        env = {**os.environ, **cluster.env(database="postgres")}
         env.pop("WSMFA_KEY_FILE", None)
         connection = f"host={place.cluster.home} port={place.cluster.port} dbname={database} user=wsmfa_radius"
         done = subprocess.run([WSMFACTL, "setup", "--raddb", raddb, "--database", database, "--sql", TOP / "sql", "--connection",
@@ -121,6 +121,25 @@ def test_a_failed_step_leaves_nothing(place, raddb, setup, file, old, new, said)
     assert said in done.stderr and "as it was before" in done.stderr
     assert tree(raddb) == before
     assert place.value("select count(*) from pg_database where datname = %s", setup.database) == 0
+
+
+def test_a_failed_step_takes_back_the_roles_it_made(place, raddb, setup):
+    """Roles belong to the cluster. One whose name begins like ours is not ours."""
+    cluster = world.Cluster(place.home / "fresh")
+    cluster.create(world.server_user(place.home), initdb=["-N"])
+    cluster.start()
+
+    def psql(statement):
+        return subprocess.run(["psql", "-XAtqc", statement], env={**os.environ, **cluster.env(database="postgres")},
+                              capture_output=True, text=True, check=True).stdout.split()
+    try:
+        psql("create role wsmfa_admin2; create role wsmfa_auditor")
+        text = (raddb / "mods-available/wsmfa").read_text()
+        (raddb / "mods-available/wsmfa").write_text(text.replace("key_file = ", "kee_file = "))
+        assert "no item key_file" in setup(code=1, cluster=cluster).stderr
+        assert psql("select rolname from pg_roles where rolname ~ '^wsmfa' order by 1") == ["wsmfa_admin2", "wsmfa_auditor"]
+    finally:
+        cluster.stop("immediate")
 
 
 def test_what_is_missing_is_said_before_anything_is_done(place, raddb, setup):
