@@ -70,70 +70,69 @@ class Wire:
         self.tap.close()
         self.raw.close()
 
+    def parked(self):
+        """The port that a parked packet came from, and the packet."""
+        return wait_for(lambda: self.seen and self.seen[-1], "the parked packet is seen on the wire")
+
+
+@pytest.fixture
+def wire(server):
+    made = Wire(server.park_port)
+    yield made
+    made.close()
+
 
 @pytest.mark.parametrize("code", [2, 3, 11], ids=["accept", "reject", "challenge"])
-def test_a_forged_answer_of_the_waiting_room(place, server, code):
+def test_a_forged_answer_of_the_waiting_room(place, server, wire, code):
     """Even a correctly signed Access-Accept from the waiting room lets nobody in: it only wakes."""
     person = place.person(push=True)
     client = server.client("127.0.0.3")
-    wire = Wire(server.park_port)
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    to, request = wire.parked()
+    head = struct.pack("!BBH", code, request[1], 20)
+    wire.forge(to, head + hashlib.md5(head + request[4:20] + room_secret(server)).digest())
+    reply = client.wait(packet, 3)
+    assert reply is None or reply.code == "reject", reply
     try:
-        packet = client.post(wait_mode(client, person))
-        push = pending(place, person)
-        to, request = wait_for(lambda: wire.seen and wire.seen[-1], "the parked packet is seen on the wire")
-        head = struct.pack("!BBH", code, request[1], 20)
-        wire.forge(to, head + hashlib.md5(head + request[4:20] + room_secret(server)).digest())
-        reply = client.wait(packet, 3)
-        assert reply is None or reply.code == "reject", reply
-        try:
-            answer(place, push)
-        except psycopg2.Error:
-            pass
-        late = client.wait(packet, 1)
-        assert late is None or reply is None
-    finally:
-        wire.close()
+        answer(place, push)
+    except psycopg2.Error:
+        pass
+    late = client.wait(packet, 1)
+    assert late is None or reply is None
 
 
-def test_what_a_parked_packet_holds(place, server):
+def test_what_a_parked_packet_holds(place, server, wire):
     """A random ticket, and nothing of the login."""
     person = place.person(push=True)
     client = server.client("127.0.0.3")
-    wire = Wire(server.park_port)
-    try:
-        packet = client.post(wait_mode(client, person))
-        push = pending(place, person)
-        _, request = wait_for(lambda: wire.seen and wire.seen[-1], "the parked packet is seen on the wire")
-        assert person.name.encode() not in request and b"phone-home" not in request
-        answer(place, push)
-        assert client.wait(packet, 5).code == "accept"
-    finally:
-        wire.close()
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    _, request = wire.parked()
+    assert person.name.encode() not in request and b"phone-home" not in request
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
 
 
-def test_a_replayed_parked_packet(place, server):
+def test_a_replayed_parked_packet(place, server, wire):
     """The very octets of the host, sent again by somebody else, before and after: nobody is woken, nobody is let in twice."""
     person = place.person(push=True)
     client = server.client("127.0.0.3")
-    wire = Wire(server.park_port)
-    try:
-        packet = client.post(wait_mode(client, person))
-        push = pending(place, person)
-        _, request = wait_for(lambda: wire.seen and wire.seen[-1], "the parked packet is seen on the wire")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(5)
-            for _ in range(50):
-                s.sendto(request, ("127.0.0.1", server.park_port))
-            assert client.wait(packet, 0.5) is None
-            answer(place, push)
-            assert client.wait(packet, 5).code == "accept"
-            woken = s.recvfrom(4096)[0]
-            assert woken[0] == 11, "whoever has the ticket hears `woken`, and never more"
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    _, request = wire.parked()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        for _ in range(50):
             s.sendto(request, ("127.0.0.1", server.park_port))
-            assert s.recvfrom(4096)[0][0] == 11
         assert client.wait(packet, 0.5) is None
-        place.event(person.name, "accepted", "approved")
-        assert [e["outcome"] for e in place.events(person.name)].count("accepted") == 1
-        assert len(pushes(place, person)) == 1
-    finally:
-        wire.close()
+        answer(place, push)
+        assert client.wait(packet, 5).code == "accept"
+        woken = s.recvfrom(4096)[0]
+        assert woken[0] == 11, "whoever has the ticket hears `woken`, and never more"
+        s.sendto(request, ("127.0.0.1", server.park_port))
+        assert s.recvfrom(4096)[0][0] == 11
+    assert client.wait(packet, 0.5) is None
+    place.event(person.name, "accepted", "approved")
+    assert [e["outcome"] for e in place.events(person.name)].count("accepted") == 1
+    assert len(pushes(place, person)) == 1
