@@ -98,6 +98,11 @@ typedef struct rlm_wsmfa_t {
 	struct wsmfa_language languages[WSMFA_LANGUAGES_MAX];
 	size_t languages_len;
 	fr_connection_pool_t *pool;
+	pthread_mutex_t pool_lock;
+	pthread_cond_t pool_changed;	//!< by the monotonic clock
+	uint32_t pool_users;		//!< threads that have a connection or are getting one
+	uint32_t pool_opening;		//!< connections that are being made
+	uint64_t pool_turns;		//!< how often a connection was given back, closed or made
 	struct wsmfa_pg_config pg_config;
 	struct wsmfa_pg_pool pg_pool;
 	struct wsmfa_engine *engine; //!< NULL under -C

@@ -27,12 +27,27 @@ static int pooled_free(struct pooled *p)
 	return 0;
 }
 
+/** Whoever waits for a connection may ask again. */
+static void pool_turn(rlm_wsmfa_t *inst)
+{
+	inst->pool_turns++;
+	pthread_cond_broadcast(&inst->pool_changed);
+}
+
 static void *pool_create(TALLOC_CTX *ctx, void *opaque)
 {
 	rlm_wsmfa_t *inst = opaque;
-	struct wsmfa_pg_conn *conn = wsmfa_pg_connect(&inst->pg_config);
+	struct wsmfa_pg_conn *conn;
 	struct pooled *p;
 
+	pthread_mutex_lock(&inst->pool_lock);
+	inst->pool_opening++;
+	pthread_mutex_unlock(&inst->pool_lock);
+	conn = wsmfa_pg_connect(&inst->pg_config);
+	pthread_mutex_lock(&inst->pool_lock);
+	inst->pool_opening--;
+	pool_turn(inst);
+	pthread_mutex_unlock(&inst->pool_lock);
 	if (!conn) return NULL;
 	p = talloc_zero(ctx, struct pooled);
 	if (!p) {
@@ -54,12 +69,58 @@ static int pool_alive(UNUSED void *opaque, void *connection)
 /* The store asks for a wsmfa_pg_conn and gives it back; the pool wants what it handed out. A thread has one at a time. */
 static _Thread_local struct pooled *held;
 
+/* A new connection costs PostgreSQL as much as a hundred logins: a crowd that made one each would run into their time. */
+#define POOL_OPENING_MAX 2
+
+/** Is there a connection that nobody has, or may one more be made? */
+static bool pool_has_one(rlm_wsmfa_t *inst)
+{
+	return inst->pool_opening < POOL_OPENING_MAX || fr_connection_pool_get_num(inst->pool) > (int)inst->pool_users;
+}
+
+/**
+ * A login that there is no connection for waits for its turn, as long as others have one or are getting one: half of its time,
+ * the rest is the query's. Without any it fails at once.
+ */
 static struct wsmfa_pg_conn *pool_get(void *ctx)
 {
 	rlm_wsmfa_t *inst = ctx;
+	struct timespec until;
+	bool again = true;
 
-	held = fr_connection_get(inst->pool);
-	return held ? held->conn : NULL;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(inst->store_timeout % 2) * 500000000;
+	until.tv_sec += inst->store_timeout / 2 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&inst->pool_lock);
+	while (again) {
+		uint64_t const seen = inst->pool_turns;
+
+		if (pool_has_one(inst)) {
+			inst->pool_users++;
+			pthread_mutex_unlock(&inst->pool_lock);
+			held = fr_connection_get(inst->pool);
+			if (held) return held->conn;
+			pthread_mutex_lock(&inst->pool_lock);
+			inst->pool_users--;
+			if (inst->pool_users == 0) pthread_cond_broadcast(&inst->pool_changed);
+		}
+		while (again && inst->pool_turns == seen && inst->pool_users > 0) {
+			again = pthread_cond_timedwait(&inst->pool_changed, &inst->pool_lock, &until) == 0;
+		}
+		again = again && inst->pool_turns != seen;
+	}
+	pthread_mutex_unlock(&inst->pool_lock);
+	return NULL;
+}
+
+static void pool_returned(rlm_wsmfa_t *inst)
+{
+	held = NULL;
+	pthread_mutex_lock(&inst->pool_lock);
+	inst->pool_users--;
+	pool_turn(inst);
+	pthread_mutex_unlock(&inst->pool_lock);
 }
 
 static void pool_release(void *ctx, struct wsmfa_pg_conn *conn)
@@ -68,7 +129,7 @@ static void pool_release(void *ctx, struct wsmfa_pg_conn *conn)
 
 	rad_assert(held && held->conn == conn);
 	fr_connection_release(inst->pool, held);
-	held = NULL;
+	pool_returned(inst);
 }
 
 static void pool_discard(void *ctx, struct wsmfa_pg_conn *conn)
@@ -77,11 +138,18 @@ static void pool_discard(void *ctx, struct wsmfa_pg_conn *conn)
 
 	rad_assert(held && held->conn == conn);
 	fr_connection_close(inst->pool, held, "lost");
-	held = NULL;
+	pool_returned(inst);
 }
 
 int wsmfa_store_start(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 {
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&inst->pool_changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&inst->pool_lock, NULL);
 	inst->pg_config = (struct wsmfa_pg_config){
 		.conninfo = inst->connection,
 		.store_timeout_ms = (int32_t)inst->store_timeout * 1000,
@@ -107,4 +175,7 @@ void wsmfa_store_stop(rlm_wsmfa_t *inst)
 	inst->pool = NULL;
 	if (inst->service.store) inst->service.store->ops->free(inst->service.store);
 	inst->service.store = NULL;
+	if (!inst->pg_pool.ctx) return; /* never started */
+	pthread_cond_destroy(&inst->pool_changed);
+	pthread_mutex_destroy(&inst->pool_lock);
 }

@@ -79,7 +79,7 @@ def through(place, server, breaks, mends, what, recovers, record_property):
         try:
             crowd.rest.set()
             wait_for(lambda: crowd.refused() >= 16 or crowd.inside() == len(crowd.people), "others are refused", 60)
-            record_property(f"{what}: clients saw", crowd)
+            record_property(f"{what}: clients saw", str(crowd))
             assert crowd.inside() < len(crowd.people), "control: the fault came in the middle"
         finally:
             mends(place)
@@ -220,19 +220,22 @@ def test_radiusd_killed_with_questions_open(place, make_server, recovers, record
     assert len(accepted) <= 1 and len(place.sql("select 1 from wsmfa.challenge where account_id = %s", phone.id)) == 1
 
 
-def test_a_pool_of_one(place, make_server, record_property):
-    """More logins than connections: each is answered, at once or after its turn, and the pool is whole afterwards."""
+@pytest.mark.parametrize("most", [1, None], ids=["of one", "as shipped"])
+def test_a_cold_pool(place, make_server, record_property, most):
+    """More logins at once than there are connections: each waits for its turn, and nobody is refused."""
     conf = "spare = ${thread[pool].max_spare_servers}"
     server = make_server()
     module = server.radiusd.raddb / "mods-available/wsmfa"
     text = module.read_text()
     assert conf in text
-    module.write_text(text.replace("max = ${thread[pool].max_servers}", "max = 1").replace(conf, "spare = 1"))
+    if most:
+        module.write_text(text.replace("max = ${thread[pool].max_servers}", f"max = {most}").replace(conf, f"spare = {most}"))
     server.start()
     crowd = Crowd(place, server, threads=32)
     crowd.rest.set()
     wait_for(lambda: crowd.inside() == len(crowd.people), "everybody is in", 120)
     crowd.stop()
-    record_property("a pool of one connection: 32 clients at a time saw", crowd)
+    record_property(f"a pool of {most or 'the shipped size'}, 32 clients at a time saw", str(crowd))
+    assert not crowd.refused()
     assert crowd.replay() == []
     assert logs_in(place, server)
