@@ -68,14 +68,19 @@ def give(path, user):
     os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
+ports_given = set()
+
+
 def free_port(wanted=None):
-    """A loopback UDP port that nobody uses, the wanted one if it can be had; else one below those of clients."""
-    for port in ([int(wanted)] if wanted else []) + random.sample(range(20000, 32000), 1000):
+    """A loopback UDP port that nobody uses, the wanted one if it can be had; else one below those of clients, never the same twice:
+    who was given one may not have begun to use it."""
+    for port in ([int(wanted)] if wanted else []) + [p for p in random.sample(range(20000, 32000), 2000) if p not in ports_given]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            ports_given.add(port)
             return port
     raise Trouble("found no free port on 127.0.0.1")
 
