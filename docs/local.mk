@@ -1,6 +1,7 @@
 # Documentation, with its folders, so that links between documents hold where it is installed too.
 # A line for each file: nobase_dist_doc_DATA += docs/...; what holds it against the code: dist_check_SCRIPTS += tests/docs/...
 nobase_dist_doc_DATA =
+nobase_dist_doc_DATA += docs/benchmarks.md
 nobase_dist_doc_DATA += docs/clients/README.md
 nobase_dist_doc_DATA += docs/clients/cisco-asa.md
 nobase_dist_doc_DATA += docs/clients/cisco-ios.md
