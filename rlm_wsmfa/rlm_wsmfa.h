@@ -144,6 +144,7 @@ void wsmfa_log(void *ctx, char level, char const *text);
 enum wsmfa_mark { WSMFA_MARK_VISIT = 1, WSMFA_MARK_ACCEPT, WSMFA_MARK_CHALLENGE, WSMFA_MARK_SAVED };
 
 struct wsmfa_visit *wsmfa_request_visit(rlm_wsmfa_t const *inst, REQUEST *request);
+struct wsmfa_visit *wsmfa_request_wake(rlm_wsmfa_t const *inst, REQUEST *request);
 struct wsmfa_visit *wsmfa_request_begin(rlm_wsmfa_t const *inst, REQUEST *request, char const *name);
 bool wsmfa_request_name(rlm_wsmfa_t const *inst, REQUEST *request, char name[WSMFA_NAME_MAX]);
 bool wsmfa_request_is_eap(REQUEST *request);

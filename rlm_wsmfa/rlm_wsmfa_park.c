@@ -83,6 +83,13 @@ rlm_rcode_t wsmfa_mod_post_proxy(void *instance, REQUEST *request)
 	bool known;
 
 	if (!is_parked(v)) return RLM_MODULE_NOOP;
+	v = wsmfa_request_wake(inst, request);
+	if (!v) {
+		REDEBUG("out of memory: refused");
+		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+		set_proxy_code(request, PW_CODE_ACCESS_REJECT);
+		return RLM_MODULE_FAIL;
+	}
 	known = inst->engine && wsmfa_engine_collect(inst->engine, v->ticket, &woken);
 	wsmfa_visit_resume(&inst->service, v, known && request->proxy_reply ? &woken : NULL, wsmfa_now(), &reply);
 	if (reply.kind == WSMFA_REPLY_PARK) {

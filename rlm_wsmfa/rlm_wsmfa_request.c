@@ -69,6 +69,24 @@ static struct wsmfa_visit *visit_add(rlm_wsmfa_t const *inst, REQUEST *request)
 	return kept->visit;
 }
 
+/** The request goes to the waiting room: what it will not need there is given back. */
+static void visit_rest(rlm_wsmfa_t const *inst, REQUEST *request)
+{
+	struct kept_visit *kept = request_data_reference(request, instance_key(inst), WSMFA_MARK_VISIT);
+
+	kept->visit = wsmfa_visit_rest(kept->visit);
+}
+
+/** Of a request that comes from the waiting room. @return NULL without memory: refuse. */
+struct wsmfa_visit *wsmfa_request_wake(rlm_wsmfa_t const *inst, REQUEST *request)
+{
+	struct kept_visit *kept = request_data_reference(request, instance_key(inst), WSMFA_MARK_VISIT);
+	struct wsmfa_visit *awake = wsmfa_visit_wake(kept->visit);
+
+	if (awake) kept->visit = awake;
+	return awake;
+}
+
 void wsmfa_request_mark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark)
 {
 	char *token = talloc_strdup(request, "");
@@ -304,6 +322,7 @@ static rlm_rcode_t apply_park(rlm_wsmfa_t *inst, REQUEST *request)
 	vp = radius_pair_create(request, &request->config, PW_HOME_SERVER_POOL, 0);
 	if (!vp) return RLM_MODULE_FAIL;
 	fr_pair_value_strcpy(vp, inst->park_pool);
+	visit_rest(inst, request);
 	return RLM_MODULE_HANDLED;
 }
 

@@ -5,6 +5,7 @@
 #include "login/visit_inner.h"
 
 #include <openssl/crypto.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +13,52 @@
 
 struct wsmfa_visit *wsmfa_visit_new(void)
 {
-	return calloc(1, sizeof(struct wsmfa_visit));
+	struct wsmfa_visit *v = calloc(1, sizeof(*v));
+
+	if (v)
+		v->size = sizeof(*v);
+	return v;
 }
 
 void wsmfa_visit_free(struct wsmfa_visit *visit)
 {
 	if (!visit)
 		return;
-	OPENSSL_cleanse(visit, sizeof(*visit));
+	OPENSSL_cleanse(visit, visit->size);
 	free(visit);
+}
+
+/** Moves a visit to a block of this size, with what points into itself. */
+static struct wsmfa_visit *moved(struct wsmfa_visit *v, size_t size)
+{
+	struct wsmfa_authenticator const *chosen = v->plan.ask.authenticator;
+	struct wsmfa_visit *to = calloc(1, size);
+
+	if (!to)
+		return NULL;
+	memcpy(to, v, size < v->size ? size : v->size);
+	to->size = size;
+	to->login.account = &to->account;
+	to->login.client = &to->client;
+	to->login.random = &to->random;
+	if (chosen)
+		to->plan.ask.authenticator = to->account.authenticators + (chosen - v->account.authenticators);
+	wsmfa_visit_free(v);
+	return to;
+}
+
+struct wsmfa_visit *wsmfa_visit_rest(struct wsmfa_visit *v)
+{
+	size_t const size = offsetof(struct wsmfa_visit, account.authenticators) +
+			    v->account.authenticators_len * sizeof(v->account.authenticators[0]);
+	struct wsmfa_visit *rests = moved(v, size);
+
+	return rests ? rests : v;
+}
+
+struct wsmfa_visit *wsmfa_visit_wake(struct wsmfa_visit *v)
+{
+	return moved(v, sizeof(*v));
 }
 
 /* ---- the login of this packet ---- */

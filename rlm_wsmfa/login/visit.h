@@ -80,7 +80,6 @@ struct wsmfa_visit {
 	struct wsmfa_appended appended;	 //!< secret
 	char password[WSMFA_NAME_MAX];	 //!< secret: only for providers that check it themselves, "" else
 	/* made on the way */
-	struct wsmfa_account account;
 	struct wsmfa_random random;
 	struct wsmfa_login login;
 	enum wsmfa_take_status taken;
@@ -95,12 +94,23 @@ struct wsmfa_visit {
 	bool answering;			//!< the packet had a State
 	bool unheard;			//!< the waiting room did not answer: the host can only reject
 	bool ended;			//!< an event of this packet is written
+	size_t size;			//!< octets of this block: all, or while it rests no more than its account fills
+	struct wsmfa_account account;	//!< the last: its unused authenticators are what a visit that rests does without
 };
 
 /** Zeroed; NULL without memory. */
 struct wsmfa_visit *wsmfa_visit_new(void);
 /** Wipes and frees; NULL is allowed. */
 void wsmfa_visit_free(struct wsmfa_visit *visit);
+
+/**
+ * Gives back the memory that a visit does not need while it is parked: thousands may wait at a time, and most of a visit is room
+ * for authenticators that hardly anybody has. Until wsmfa_visit_wake its account must not be written, or copied as a whole.
+ * @return the visit, at another place; or where it was, when there is no memory for a smaller one.
+ */
+struct wsmfa_visit *wsmfa_visit_rest(struct wsmfa_visit *visit);
+/** Whole again, before wsmfa_visit_resume. @return NULL without memory: the visit rests on. */
+struct wsmfa_visit *wsmfa_visit_wake(struct wsmfa_visit *visit);
 
 /** Loads the account. False: the store can't be asked, *reply says what to do. An unknown account is true. */
 bool wsmfa_visit_load(struct wsmfa_service const *service, struct wsmfa_visit *visit, struct wsmfa_reply *reply);

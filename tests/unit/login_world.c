@@ -183,12 +183,14 @@ static void engine_works(struct login_world *w)
 		woken.delivery = w->delivery;
 	}
 	if (w->visit->waits != WSMFA_VISIT_PHONE || woken.finished)
-		login_wake(w, w->visit, &woken);
+		login_wake(w, &w->visit, &woken);
 }
 
-void login_wake(struct login_world *w, struct wsmfa_visit *v, struct wsmfa_woken const *woken)
+void login_wake(struct login_world *w, struct wsmfa_visit **v, struct wsmfa_woken const *woken)
 {
-	wsmfa_visit_resume(&w->service, v, woken, w->now, &w->reply);
+	*v = wsmfa_visit_wake(*v);
+	assert_non_null(*v);
+	wsmfa_visit_resume(&w->service, *v, woken, w->now, &w->reply);
 }
 
 static struct wsmfa_visit *visit_begin(struct login_world *w, char const *state)
@@ -244,8 +246,10 @@ static void packet(struct login_world *w, char const *state, char const *octets)
 		}
 		wsmfa_visit_begin(&w->service, v, &w->reply);
 	}
-	if (w->reply.kind == WSMFA_REPLY_PARK)
+	if (w->reply.kind == WSMFA_REPLY_PARK) {
+		w->visit = wsmfa_visit_rest(w->visit);
 		engine_works(w);
+	}
 }
 
 static void send(struct login_world *w, char const *state, char const *text)
@@ -299,7 +303,7 @@ bool login_phone(struct login_world *w, bool approve, char const *number)
 	bool const answered = wsmfa_mem_answer_push(w->store, job->challenge_id, approve, number, w->now);
 
 	if (w->visit && w->visit->waits == WSMFA_VISIT_PHONE)
-		login_wake(w, w->visit, &woken);
+		login_wake(w, &w->visit, &woken);
 	return answered;
 }
 
@@ -315,7 +319,7 @@ void login_nobody(struct login_world *w)
 
 	assert_int_equal(w->reply.kind, WSMFA_REPLY_PARK);
 	w->now = job->wake_at;
-	login_wake(w, w->visit, &woken);
+	login_wake(w, &w->visit, &woken);
 }
 
 /* ---- what a test looks at ---- */

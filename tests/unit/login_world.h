@@ -105,8 +105,8 @@ bool login_phone(struct login_world *w, bool approve, char const *number);
 char const *login_number(struct login_world const *w);
 /** Nobody does: time passes until the parked packet is woken. */
 void login_nobody(struct login_world *w);
-/** Wakes a parked visit. */
-void login_wake(struct login_world *w, struct wsmfa_visit *v, struct wsmfa_woken const *woken);
+/** Wakes a parked visit, which may move. */
+void login_wake(struct login_world *w, struct wsmfa_visit **v, struct wsmfa_woken const *woken);
 
 /** Takes the visit out of the world, so that the next packet does not end it; the caller frees it. */
 struct wsmfa_visit *login_keep(struct login_world *w);

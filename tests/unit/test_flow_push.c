@@ -128,7 +128,7 @@ static void the_provider_fails_while_it_waits(void **state)
 	login_say(&w, "{password}");
 	login_say(&w, "");
 	assert_true(wsmfa_mem_fail_push(w.store, w.jobs[0].challenge_id));
-	login_wake(&w, w.visit, &failed);
+	login_wake(&w, &w.visit, &failed);
 	login_expect(&w, "challenge That way does not work at the moment. Enter the code*:");
 	login_event(&w, "challenged provider_down");
 	login_say(&w, "{totp}");

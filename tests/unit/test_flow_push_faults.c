@@ -75,7 +75,7 @@ static void woken_for_nothing(void **state)
 	login_person(&w, "push");
 	login_say(&w, "{password}");
 	login_say(&w, "");
-	login_wake(&w, w.visit, &hint);
+	login_wake(&w, &w.visit, &hint);
 	login_expect(&w, "reject No answer came from your phone.");
 	assert_false(login_phone(&w, true, w.jobs[0].message.number));
 	login_assert_free(&w);
@@ -89,7 +89,7 @@ static void the_waiting_room_is_silent(void **state)
 	login_say(&w, "{password}");
 	login_say(&w, "");
 	assert_true(wsmfa_mem_answer_push(w.store, w.jobs[0].challenge_id, true, w.jobs[0].message.number, w.now));
-	login_wake(&w, w.visit, NULL);
+	login_wake(&w, &w.visit, NULL);
 	login_expect(&w, "reject");
 	login_event(&w, "error timeout");
 	login_assert_free(&w);

@@ -62,9 +62,9 @@ static void enter_comes_to_two_servers(void **state)
 	login_again(&w);
 	login_expect(&w, "park");
 	assert_true(wsmfa_mem_answer_push(w.store, w.jobs[0].challenge_id, true, w.jobs[0].message.number, w.now));
-	login_wake(&w, older, &hint);
+	login_wake(&w, &older, &hint);
 	login_expect(&w, "reject");
-	login_wake(&w, w.visit, &hint);
+	login_wake(&w, &w.visit, &hint);
 	login_expect(&w, "accept");
 	wsmfa_visit_free(older);
 	for (size_t i = 0; i < w.events_len; i++)

@@ -80,21 +80,51 @@ static void the_same_login_waits_at_two_servers(void **state)
 	login_expect(&w, "park");
 	assert_int_equal(w.jobs_len, 2);
 	assert_int_equal(w.jobs[1].kind, WSMFA_JOB_WAIT);
-	login_wake(&w, older, &hint);
+	login_wake(&w, &older, &hint);
 	login_expect(&w, "reject");
 	login_event(&w, "denied superseded");
 	assert_true(wsmfa_mem_answer_push(w.store, w.jobs[0].challenge_id, true, NULL, w.now));
-	login_wake(&w, w.visit, &hint);
+	login_wake(&w, &w.visit, &hint);
 	login_expect(&w, "accept");
 	login_event(&w, "accepted approved");
 	wsmfa_visit_free(older);
 	login_end(&w);
 }
 
+/* Thousands may wait: what waits holds no room for authenticators that the account has not. */
+static void what_waits_is_small(void **state)
+{
+	struct wsmfa_visit *v;
+	struct wsmfa_authenticator kept[2];
+
+	(void)state;
+	login_person(&w, "totp push");
+	w.client.mode = WSMFA_MODE_WAIT;
+	login_say(&w, "{password}");
+	v = w.visit;
+	assert_int_equal(v->waits, WSMFA_VISIT_PHONE);
+	assert_int_equal(v->account.authenticators_len, 2);
+	assert_true(v->size <= 6144);
+	memcpy(kept, v->account.authenticators, sizeof(kept));
+
+	w.visit = v = wsmfa_visit_wake(v);
+	assert_non_null(v);
+	assert_int_equal(v->size, sizeof(*v));
+	assert_memory_equal(v->account.authenticators, kept, sizeof(kept));
+	assert_ptr_equal(v->login.account, &v->account);
+	assert_ptr_equal(v->login.client, &v->client);
+	assert_ptr_equal(v->login.random, &v->random);
+	assert_ptr_equal(v->plan.ask.authenticator, &v->account.authenticators[v->account.authenticators[0].kind !=
+										WSMFA_KIND_PUSH]);
+	assert_true(login_phone(&w, true, NULL));
+	login_expect(&w, "accept");
+}
+
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
 		ONE(number_matching_needs_a_prompt),
+		ONE(what_waits_is_small),
 	};
 	enum { LISTED = 2 * LENGTH(silents) };
 	static struct CMUnitTest tests[LENGTH(single) + LISTED];

@@ -289,17 +289,14 @@ static void a_gateway_that_fails(void **state)
 /* Only the waiting room's answer is missing: nothing is known of the code, and the host can only reject. */
 static void the_waiting_room_is_silent(void **state)
 {
-	struct wsmfa_visit *v;
-
 	(void)state;
 	login_person(&w, "sms=" PHONE);
 	login_say(&w, "{password}");
-	v = w.visit;
-	v->waits = WSMFA_VISIT_SENDING;
-	login_wake(&w, v, NULL);
+	w.visit->waits = WSMFA_VISIT_SENDING;
+	login_wake(&w, &w.visit, NULL);
 	login_expect(&w, "reject The login service does not work*");
 	/* a visit is woken once */
-	login_wake(&w, v, NULL);
+	login_wake(&w, &w.visit, NULL);
 	login_expect(&w, "reject");
 	login_event(&w, "error internal");
 }
@@ -313,7 +310,7 @@ static void a_gateway_that_is_slow(void **state)
 	login_say(&w, "{password}");
 	w.visit->waits = WSMFA_VISIT_SENDING; // as if it had not been woken yet
 	w.now += 2 * WSMFA_SECOND;
-	login_wake(&w, w.visit, &late);
+	login_wake(&w, &w.visit, &late);
 	login_expect(&w, "challenge Enter the code sent to*:");
 	assert_int_equal(w.reply.session_timeout, 118);
 	login_say(&w, "{sms}");
