@@ -166,7 +166,7 @@ static enum ctl_exit account_insert(struct ctl *c, struct ctl_args const *a, cha
 		return CTL_FAILED;
 	}
 	if (c->json)
-		return ctl_print_object(c, res);
+		return ctl_print_row(c, res);
 	printf("account %s added\n", ctl_value(res, 0, "account"));
 	PQclear(res);
 	return CTL_OK;
@@ -201,14 +201,20 @@ enum ctl_exit ctl_account_add(struct ctl *c, struct ctl_args const *a)
 enum ctl_exit ctl_account_show(struct ctl *c, struct ctl_args const *a)
 {
 	struct ctl_account account;
+	enum ctl_exit code;
+	PGresult *res;
 
 	if (!ctl_account_find(c, ctl_operand(a, 0), &account))
 		return CTL_FAILED;
-	return ctl_print_object(
-		c, ctl_query(c,
-			     "SELECT s.*, t.phone, t.language, t.preferred, t.created_at"
-			     " FROM wsmfa.mfa_status s JOIN wsmfa.account t ON t.name = s.account WHERE s.account = $1",
-			     1, account.name));
+	res = ctl_query(c,
+			"SELECT s.*, t.phone, t.language, t.preferred, t.created_at"
+			" FROM wsmfa.mfa_status s JOIN wsmfa.account t ON t.name = s.account WHERE s.account = $1",
+			1, account.name);
+	if (!res || !c->json)
+		return ctl_print_row(c, res);
+	code = ctl_print_json(ctl_row_json(res, 0));
+	PQclear(res);
+	return code;
 }
 
 /* One statement about one account, and what it did in a word. */
@@ -224,7 +230,7 @@ static enum ctl_exit account_change(struct ctl *c, struct ctl_args const *a, cha
 		return CTL_FAILED;
 	PQclear(res);
 	if (c->json)
-		return ctl_print_json(json_pack("{s:s, s:s}", "account", account.name, "done", done));
+		return ctl_print_done(json_pack("{s:s, s:s}", "account", account.name, "done", done));
 	printf("account %s %s\n", account.name, done);
 	return CTL_OK;
 }
@@ -287,7 +293,7 @@ enum ctl_exit ctl_account_exempt(struct ctl *c, struct ctl_args const *a)
 		PQclear(res);
 		return CTL_OK;
 	}
-	return ctl_print_object(c, res);
+	return ctl_print_row(c, res);
 }
 
 enum ctl_exit ctl_account_list(struct ctl *c, struct ctl_args const *a)

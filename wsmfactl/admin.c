@@ -45,7 +45,7 @@ static enum ctl_exit changed(struct ctl *c, PGresult *res, char const *what, cha
 		return ctl_fail("there is no %s %s; wsmfactl %s list shows those there are", what, name,
 				strcmp(what, "organization") == 0 ? "org" : what);
 	}
-	return ctl_print_object(c, res);
+	return ctl_print_row(c, res);
 }
 
 enum ctl_exit ctl_org_list(struct ctl *c, struct ctl_args const *a)
@@ -68,7 +68,7 @@ enum ctl_exit ctl_org_list(struct ctl *c, struct ctl_args const *a)
 
 enum ctl_exit ctl_org_add(struct ctl *c, struct ctl_args const *a)
 {
-	return ctl_print_object(c,
+	return ctl_print_row(c,
 				ctl_query(c,
 					  "INSERT INTO wsmfa.organization (name, allowed_methods)"
 					  " VALUES ($1, " METHODS("$2", "NULL") ") RETURNING id, name, allowed_methods",
@@ -183,7 +183,7 @@ enum ctl_exit ctl_region_add(struct ctl *c, struct ctl_args const *a)
 
 	if (!schedule_read(a, announce, enforce))
 		return CTL_USAGE;
-	return ctl_print_object(c, ctl_query(c, region_insert, 6, ctl_operand(a, 0), announce, enforce,
+	return ctl_print_row(c, ctl_query(c, region_insert, 6, ctl_operand(a, 0), announce, enforce,
 					     ctl_option(a, "--local") ? "t" : "f", ctl_option(a, "--name"),
 					     ctl_option(a, "--time-zone")));
 }
@@ -240,7 +240,7 @@ enum ctl_exit ctl_service_add(struct ctl *c, struct ctl_args const *a)
 
 	if (!schedule_option(a, "--requires-mfa-from", from))
 		return CTL_USAGE;
-	return ctl_print_object(
+	return ctl_print_row(
 		c, ctl_query(c,
 			     "INSERT INTO wsmfa.service (code, name, requires_mfa_from)"
 			     " VALUES ($1, coalesce($2, $1), nullif($3::timestamptz, 'infinity'))" SERVICE_ROW,

@@ -61,7 +61,7 @@ static enum ctl_exit account_update(struct ctl *c, struct ctl_args const *a, str
 		PQclear(res);
 		return CTL_FAILED;
 	}
-	return ctl_print_object(c, res);
+	return ctl_print_row(c, res);
 }
 
 enum ctl_exit ctl_account_set(struct ctl *c, struct ctl_args const *a)
@@ -114,7 +114,7 @@ enum ctl_exit ctl_account_erase(struct ctl *c, struct ctl_args const *a)
 		return CTL_FAILED;
 	PQclear(res);
 	if (c->json)
-		return ctl_print_json(json_pack("{s:s, s:s}", "account", account.name, "done", "erased"));
+		return ctl_print_done(json_pack("{s:s, s:s}", "account", account.name, "done", "erased"));
 	printf("account %s erased; its events stay, without its name\n", account.name);
 	return CTL_OK;
 }

@@ -63,8 +63,25 @@ static void arguments_print(char const *usage, char const *before)
 	fputs("--json\n--key-file\n--help\n", stdout);
 }
 
+/* Options that stand before the command, passed over. false when it is the key file's name that is being typed. */
+static bool globals_skip(int *argc, char *const **argv)
+{
+	while (*argc > 1 && (*argv)[0][0] == '-') {
+		/* bash takes --key-file=FILE apart at the sign. */
+		int words = strcmp((*argv)[0], "--key-file") != 0 ? 1 : strcmp((*argv)[1], "=") == 0 ? 3 : 2;
+
+		if (*argc <= words)
+			return false;
+		*argc -= words;
+		*argv += words;
+	}
+	return true;
+}
+
 void ctl_complete(int argc, char *const *argv)
 {
+	if (!globals_skip(&argc, &argv))
+		return;
 	if (argc <= 1) {
 		names_print(NULL);
 		fputs("--json\n--key-file\n--help\n--version\n", stdout);

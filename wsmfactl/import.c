@@ -278,7 +278,7 @@ static enum ctl_exit people_store(struct ctl *c, struct ctl_people *people, stru
 		return CTL_FAILED;
 	ctl_progress_end();
 	if (c->json)
-		return ctl_print_json(json_pack("{s:I, s:I, s:I}", "added", (json_int_t)count[STEP_INSERT], "updated",
+		return ctl_print_done(json_pack("{s:I, s:I, s:I}", "added", (json_int_t)count[STEP_INSERT], "updated",
 						(json_int_t)count[STEP_UPDATE], "authenticators",
 						(json_int_t)authenticators));
 	printf("%ld accounts added, %ld updated, %ld authenticators added\n", count[STEP_INSERT], count[STEP_UPDATE],

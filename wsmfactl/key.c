@@ -44,7 +44,7 @@ enum ctl_exit ctl_key_init(struct ctl *c, struct ctl_args const *a)
 		return CTL_FAILED;
 	}
 	if (c->json)
-		return ctl_print_json(json_pack("{s:s, s:s}", "key_file", c->key_file, "id", id));
+		return ctl_print_done(json_pack("{s:s, s:s}", "key_file", c->key_file, "id", id));
 	printf("%s made with key %s. Keep a copy in a safe place: without it no TOTP key can be opened.\n",
 	       c->key_file, id);
 	return CTL_OK;

@@ -39,6 +39,7 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/raddb.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/recovery.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/report.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/rotate.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/screen.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/setup.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/sms.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/status.c

@@ -41,7 +41,7 @@ static enum ctl_exit method_change(struct ctl *c, struct ctl_args const *a, char
 		return ctl_fail("account %s has no authenticator %s; wsmfactl method list %s shows them", account.name,
 				id, account.name);
 	if (c->json)
-		return ctl_print_json(json_pack("{s:s, s:s, s:s}", "account", account.name, "id", id, "done", done));
+		return ctl_print_done(json_pack("{s:s, s:s, s:s}", "account", account.name, "id", id, "done", done));
 	printf("authenticator %s of %s %s\n", id, account.name, done);
 	return CTL_OK;
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "ctl.h"
+#include "screen.h"
 
 #define CTL_COLUMNS_MAX 24
 
@@ -26,25 +27,15 @@ void ctl_list_end(struct ctl_list *list);
 enum ctl_exit ctl_print_rows(struct ctl *c, PGresult *res);
 /** Runs a query with n parameters behind a cursor and prints its rows as they come: it may have a million. */
 enum ctl_exit ctl_print_cursor(struct ctl *c, char const *sql, int n, ...);
-/** Prints the first row as one object, and clears the result. */
-enum ctl_exit ctl_print_object(struct ctl *c, PGresult *res);
+/** Prints the first row, a line a column, and clears the result. */
+enum ctl_exit ctl_print_row(struct ctl *c, PGresult *res);
 /** Prints a JSON value with a newline, and releases it. */
 enum ctl_exit ctl_print_json(json_t *value);
+/** Prints what a command did: an array, as all print, with this one object; releases it. */
+enum ctl_exit ctl_print_done(json_t *object);
 
 /** A row as a JSON object by the types of its columns; times as ISO 8601. */
 json_t *ctl_row_json(PGresult const *res, int row);
-
-enum ctl_style { CTL_PLAIN, CTL_BOLD, CTL_DIM, CTL_RED, CTL_YELLOW, CTL_GREEN, CTL_CYAN };
-/** What switches the terminal to a style; "" where stdout is not a terminal that may be coloured. */
-char const *ctl_style(struct ctl const *c, enum ctl_style style);
-/** Whether stdout shows UTF-8. */
-bool ctl_utf8(void);
-/** Columns of the terminal, 80 without one. */
-int ctl_columns(void);
-/** Writes a text as it is safe on a terminal: control characters become "?". */
-void ctl_put_clean(FILE *f, char const *text);
-/** Columns that a text takes on a terminal. */
-int ctl_text_width(char const *text);
 
 /** The end of every run: what could not be written is a failure. */
 enum ctl_exit ctl_flush(enum ctl_exit so_far);

@@ -29,7 +29,7 @@ enum ctl_exit ctl_push_add(struct ctl *c, struct ctl_args const *a)
 		return ctl_fail("account %s has that device already", account.name);
 	}
 	if (!res || c->json)
-		return ctl_print_object(c, res);
+		return ctl_print_row(c, res);
 	printf("authenticator %s added: %s asks the device %s\n", ctl_value(res, 0, "id"),
 	       ctl_value(res, 0, "provider"), ctl_value(res, 0, "device"));
 	PQclear(res);
@@ -64,7 +64,7 @@ enum ctl_exit ctl_push_answer(struct ctl *c, struct ctl_args const *a)
 	if (strcmp(answered, approve ? "approved" : "denied") != 0)
 		code = ctl_fail("that is not the number that the prompt shows; the third wrong one denies the push");
 	else if (c->json)
-		code = ctl_print_json(
+		code = ctl_print_done(
 			json_pack("{s:I, s:s}", "id", (json_int_t)strtoll(id, NULL, 10), "answered", answered));
 	else
 		printf("push %s %s\n", id, answered);

@@ -150,7 +150,7 @@ enum ctl_exit ctl_account_ticket(struct ctl *c, struct ctl_args const *a)
 		json_t *row = ctl_row_json(res, 0);
 
 		if (c->json)
-			code = ctl_print_json(json_pack("{s:s, s:s, s:O}", "account", account.name, "ticket", ticket,
+			code = ctl_print_done(json_pack("{s:s, s:s, s:O}", "account", account.name, "ticket", ticket,
 							"expires_at", json_object_get(row, "expires_at")));
 		else
 			code = printf("Ticket of %s: %s\nIt enrols once, until %.19s; older ones are void. It is not shown again.\n",

@@ -229,7 +229,7 @@ static enum ctl_exit rows_reseal(struct ctl *c, struct wsmfa_keyring const *ring
 		return ctl_fail("%ld rows were re-sealed, %ld do not open: their key is not in the file", done - broken,
 				broken);
 	if (c->json)
-		return ctl_print_json(
+		return ctl_print_done(
 			json_pack("{s:s, s:I}", "key", wsmfa_keyring_id(ring, 0), "resealed", (json_int_t)done));
 	printf("%ld rows re-sealed; all are sealed with %s. Copy the key file to every server; keys below the first line are needed\n"
 	       "for backups from before only.\n",
@@ -254,7 +254,7 @@ static enum ctl_exit rotate(struct ctl *c, struct file *f, bool force)
 	if (servers < 0)
 		return CTL_FAILED;
 	if (servers && c->json)
-		return ctl_print_json(json_pack("{s:s, s:I, s:i}", "key",
+		return ctl_print_done(json_pack("{s:s, s:I, s:i}", "key",
 						wsmfa_keyring_id(f->ring, wsmfa_keyring_size(f->ring) - 1), "resealed",
 						(json_int_t)0, "servers_behind", servers));
 	if (servers) {

@@ -358,7 +358,7 @@ enum ctl_exit ctl_setup(struct ctl *c, struct ctl_args const *a)
 	}
 	ctl_journal_free(&s.j);
 	if (c->json)
-		return ctl_print_json(
+		return ctl_print_done(
 			json_pack("{s:s, s:s, s:s}", "database", s.database, "raddb", s.raddb, "key_file", s.key_file));
 	printf("Ready: database %s, %s, key file %s (keep a copy in a safe place).\nNext:\n"
 	       "  write your RADIUS clients into %s/clients.conf, and restart the server\n"

@@ -31,7 +31,7 @@ enum ctl_exit ctl_sms_add(struct ctl *c, struct ctl_args const *a)
 		return ctl_fail("account %s has an authenticator for %s already", account.name, phone);
 	}
 	if (!res || c->json)
-		return ctl_print_object(c, res);
+		return ctl_print_row(c, res);
 	printf("authenticator %s added: codes go to %s\n", ctl_value(res, 0, "id"), phone);
 	PQclear(res);
 	return CTL_OK;

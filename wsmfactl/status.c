@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR_MAX 40
+#define BAR_MAX    40
+#define BAR_MIN    10
+#define SHARE_MORE 8 /* of the percentage beside the bar */
 
 /* The share of compliant accounts, in eighths of a column where the terminal has them. */
 static void bar_print(struct ctl const *c, double percent, int width)
@@ -38,59 +40,90 @@ static char const *plural(char const *count)
 }
 
 /* When enforcement begins, as people say it. */
-static void when_print(struct ctl const *c, PGresult const *res, int row)
+static enum ctl_style when_text(PGresult const *res, int row, char *out, size_t size)
 {
 	char const *date = ctl_value(res, row, "enforce_on");
 	char const *days = ctl_value(res, row, "days_left");
 
-	if (!ctl_null(res, row, "days_left"))
-		printf("%senforced from %s, %s day%s left%s", ctl_style(c, CTL_YELLOW), date, days, plural(days),
-		       ctl_style(c, CTL_PLAIN));
-	else if (!*date)
-		printf("%snot to be enforced%s", ctl_style(c, CTL_DIM), ctl_style(c, CTL_PLAIN));
-	else
-		printf("%senforced since %s%s", ctl_style(c, CTL_BOLD), date, ctl_style(c, CTL_PLAIN));
+	if (!ctl_null(res, row, "days_left")) {
+		snprintf(out, size, "enforced from %s, %s day%s left", date, days, plural(days));
+		return CTL_YELLOW;
+	}
+	snprintf(out, size, *date ? "enforced since %s" : "not to be enforced", date);
+	return *date ? CTL_BOLD : CTL_DIM;
 }
 
-static void row_print(struct ctl const *c, PGresult const *res, int row, int name_width, int bar_width)
+static void counts_text(PGresult const *res, int row, char *out, size_t size)
 {
-	char const *name = PQgetvalue(res, row, 0);
 	char const *accounts = ctl_value(res, row, "accounts");
+	char const *sms = ctl_value(res, row, "sms_only"), *exempt = ctl_value(res, row, "exempt");
+	bool some_sms = strcmp(sms, "0") != 0, some_exempt = strcmp(exempt, "0") != 0;
+
+	snprintf(out, size, "%s of %s in scope ready, %s account%s%s%s%s%s%s%s", ctl_value(res, row, "compliant"),
+		 ctl_value(res, row, "in_scope"), accounts, plural(accounts), some_sms ? ", " : "", some_sms ? sms : "",
+		 some_sms ? " by SMS only" : "", some_exempt ? ", " : "", some_exempt ? exempt : "",
+		 some_exempt ? " exempt" : "");
+}
+
+static void share_print(struct ctl const *c, PGresult const *res, int row, int bar_width)
+{
 	double percent = strtod(ctl_value(res, row, "percent"), NULL);
 
-	fputs("  ", stdout);
-	ctl_put_clean(stdout, name);
-	printf("%*s", name_width - ctl_text_width(name) + 2, "");
 	if (ctl_null(res, row, "percent")) {
-		printf("%-*s", bar_width + 10, "nobody in scope");
+		printf("%-*s", bar_width + SHARE_MORE, "nobody in scope");
 	} else {
 		bar_print(c, percent, bar_width);
-		printf(" %5.1f %%  ", percent);
+		printf(" %5.1f %%", percent);
 	}
-	when_print(c, res, row);
-	printf("\n%*s%s of %s in scope ready, %s account%s", name_width + 4, "", ctl_value(res, row, "compliant"),
-	       ctl_value(res, row, "in_scope"), accounts, plural(accounts));
-	if (strcmp(ctl_value(res, row, "sms_only"), "0") != 0)
-		printf(", %s by SMS only", ctl_value(res, row, "sms_only"));
-	if (strcmp(ctl_value(res, row, "exempt"), "0") != 0)
-		printf(", %s exempt", ctl_value(res, row, "exempt"));
+}
+
+/* A line with name, bar and date, and one with the counts; where that is too wide, one below the other. */
+static void row_print(struct ctl const *c, PGresult const *res, int row, int name_width, int bar_width, int columns)
+{
+	char const *name = PQgetvalue(res, row, 0);
+	char when[128], counts[256];
+	enum ctl_style style = when_text(res, row, when, sizeof(when));
+	bool beside = bar_width >= BAR_MIN;
+
+	counts_text(res, row, counts, sizeof(counts));
+	if (beside) {
+		fputs("  ", stdout);
+		ctl_put_clean(stdout, name);
+		printf("%*s", name_width - ctl_text_width(name) + 2, "");
+		share_print(c, res, row, bar_width);
+		printf("  %s%s%s\n", ctl_style(c, style), when, ctl_style(c, CTL_PLAIN));
+		ctl_put_wrapped(counts, name_width + 4, columns);
+		return;
+	}
+	ctl_put_wrapped(name, 2, columns);
+	fputs("    ", stdout);
+	bar_width = columns - 4 - SHARE_MORE;
+	share_print(c, res, row, bar_width < 1 ? 1 : bar_width > BAR_MAX ? BAR_MAX : bar_width);
 	fputs("\n", stdout);
+	fputs(ctl_style(c, style), stdout);
+	ctl_put_wrapped(when, 4, columns);
+	fputs(ctl_style(c, CTL_PLAIN), stdout);
+	ctl_put_wrapped(counts, 4, columns);
 }
 
 static void section_print(struct ctl const *c, char const *title, PGresult const *res)
 {
-	int name_width = 8, bar_width;
+	int name_width = 8, when_width = 0, columns = ctl_columns(), bar_width;
+	char when[128];
 
 	for (int row = 0; row < PQntuples(res); row++) {
 		int width = ctl_text_width(PQgetvalue(res, row, 0));
 
 		name_width = width > name_width ? width : name_width;
+		when_text(res, row, when, sizeof(when));
+		when_width = ctl_text_width(when) > when_width ? ctl_text_width(when) : when_width;
 	}
-	bar_width = ctl_columns() - name_width - 46;
-	bar_width = bar_width < 10 ? 10 : bar_width > BAR_MAX ? BAR_MAX : bar_width;
-	printf("%s%s%s\n", ctl_style(c, CTL_BOLD), title, ctl_style(c, CTL_PLAIN));
+	bar_width = columns - 2 - name_width - 2 - SHARE_MORE - 2 - when_width;
+	fputs(ctl_style(c, CTL_BOLD), stdout);
+	ctl_put_wrapped(title, 0, columns);
+	fputs(ctl_style(c, CTL_PLAIN), stdout);
 	for (int row = 0; row < PQntuples(res); row++)
-		row_print(c, res, row, name_width, bar_width);
+		row_print(c, res, row, name_width, bar_width > BAR_MAX ? BAR_MAX : bar_width, columns);
 	if (!PQntuples(res))
 		puts("  (nobody)");
 }

@@ -151,7 +151,7 @@ class Player:
         if name == "number":
             return re.search(r"\d+", self.reply.message).group(0)
         return {"password": lambda: self.person.password, "wrong": self.wrong, "name": lambda: self.person.name,
-                "id": lambda: str(self.person.id), "ticket": lambda: json.loads(self.said)["ticket"],
+                "id": lambda: str(self.person.id), "ticket": lambda: json.loads(self.said)[0]["ticket"],
                 "recovery": lambda: self.person.recovery[n], "url": lambda: ENROLL_URL}[name]()
 
     def wrong(self):

@@ -74,7 +74,7 @@ def setup(place, raddb):
 
 
 def test_one_command_to_a_login(place, raddb, setup, monkeypatch):
-    done = json.loads(setup("--json", "--enroll-url", "https://mfa.example/").stdout)
+    done, = json.loads(setup("--json", "--enroll-url", "https://mfa.example/").stdout)
     assert done == {"database": setup.database, "raddb": str(raddb), "key_file": str(raddb / "wsmfa.key")}
     assert (raddb / "wsmfa.key").stat().st_mode & 0o777 == 0o600
     assert "testing" not in (raddb / "mods-config/wsmfa/proxy-wsmfa.conf").read_text()

@@ -52,7 +52,7 @@ def accounts(place, prefix):
 def test_import_takes_everything_the_header_names(place, js, csv, name):
     path = csv(f'{name}A,"Import, Ltd",EMEA,elements;community,{{clear}}x,+358401234567,JBSWY3DPEHPK3PXP,,\n'
                f'"{name}""b""",New {name},APAC,elements,hello,,,local,phone 1\n')
-    assert js("account", "import", path, "--iterations", 1000) == {"added": 2, "updated": 0, "authenticators": 2}
+    assert js("account", "import", path, "--iterations", 1000) == [{"added": 2, "updated": 0, "authenticators": 2}]
     assert accounts(place, name) == [f'{name}"b"', f"{name}a"]
     shown = js("account", "show", f"{name}a")
     assert shown["organization"] == "Import, Ltd" and shown["services"] == ["community", "elements"]
@@ -139,16 +139,16 @@ def test_import_judges_the_header(ctl, tmp_path, text, said):
 
 
 def test_import_of_nobody(js, csv):
-    assert js("account", "import", csv("")) == {"added": 0, "updated": 0, "authenticators": 0}
+    assert js("account", "import", csv("")) == [{"added": 0, "updated": 0, "authenticators": 0}]
 
 
 def test_import_updates_when_told(place, js, ctl, csv, name):
     row = f"{name},Acme,EMEA,elements,{{clear}}x,,JBSWY3DPEHPK3PXP,local,phone 1\n"
     ctl("account", "import", csv(row))
     assert "--update" in ctl("account", "import", csv(row), code=1).stderr
-    assert js("account", "import", csv(row), "--update") == {"added": 0, "updated": 0, "authenticators": 0}, "all is there"
+    assert js("account", "import", csv(row), "--update") == [{"added": 0, "updated": 0, "authenticators": 0}], "all is there"
     changed = f"{name},Other {name},APAC,community,,+358401234567,KRSXG5BAKRSXG5BA,local,phone 2\n"
-    assert js("account", "import", csv(changed), "--update") == {"added": 0, "updated": 1, "authenticators": 2}
+    assert js("account", "import", csv(changed), "--update") == [{"added": 0, "updated": 1, "authenticators": 2}]
     shown = js("account", "show", name)
     assert (shown["organization"], shown["region"], shown["services"]) == (f"Other {name}", "APAC", ["community"])
     assert place.value("select password from wsmfa.account where name = %s", name) == "{clear}x", "an empty one changes none"
@@ -189,7 +189,7 @@ def test_rotation_reseals_everything_and_can_be_resumed(place, js, ctl, csv, key
                                          for i in range(2500))))
     first = key_ids(keys)[0]
     assert js("key", "list") == [{"id": first, "use": "seals", "rows": 2500}]
-    done = js("key", "rotate")
+    done, = js("key", "rotate")
     second = key_ids(keys)[0]
     assert done == {"key": second, "resealed": 2500} and key_ids(keys) == [second, first]
     assert js("key", "list") == [{"id": second, "use": "seals", "rows": 2500}, {"id": first, "use": "opens", "rows": 0}]
@@ -197,7 +197,7 @@ def test_rotation_reseals_everything_and_can_be_resumed(place, js, ctl, csv, key
     keys.write_text("third " + base64.b64encode(os.urandom(32)).decode() + "\n" + keys.read_text())
     ctl("account", "add", "late", "--org", "Acme", "--region", "EMEA", "--service", "elements")
     js("totp", "add", "late")
-    assert js("key", "rotate") == {"key": "third", "resealed": 2500}
+    assert js("key", "rotate") == [{"key": "third", "resealed": 2500}]
     assert [k["rows"] for k in js("key", "list")] == [2501, 0, 0]
     assert keys.stat().st_mode & 0o777 == 0o600 and not keys.with_suffix(".new").exists()
     # What is not in the file is said, and harms nothing.
@@ -235,7 +235,7 @@ def test_rotation_does_not_mind_what_a_killed_one_left(js, ctl, keys):
     keys.with_suffix(".new").write_text("half a")
     ctl("account", "add", "k", "--org", "Acme", "--region", "EMEA", "--service", "elements")
     js("totp", "add", "k")
-    assert js("key", "rotate")["resealed"] == 1 and not keys.with_suffix(".new").exists()
+    assert js("key", "rotate")[0]["resealed"] == 1 and not keys.with_suffix(".new").exists()
 
 
 def test_rotation_waits_for_servers_that_run(place, js, ctl, keys):
@@ -253,7 +253,7 @@ def test_rotation_waits_for_servers_that_run(place, js, ctl, keys):
         assert "restart" in done.stdout and "s was started before" in done.stderr
         assert len(key_ids(keys)) == 2 and key_ids(keys)[0] == first, "the new key opens, and does not seal"
     beat(datetime.timedelta(seconds=5))
-    assert js("key", "rotate")["resealed"] == 1
+    assert js("key", "rotate")[0]["resealed"] == 1
     assert key_ids(keys)[1] == first
     connection.close()
 
@@ -362,7 +362,7 @@ def test_sweep_says_what_it_did(js, ctl):
 
 def test_account_set(place, js, ctl, name):
     place.person(name=name, phone="+358401234567")
-    row = js("account", "set", name, "--org", f"New {name}", "--region", "APAC", "--service", "community,elements", "--phone",
+    row, = js("account", "set", name, "--org", f"New {name}", "--region", "APAC", "--service", "community,elements", "--phone",
              "none", "--language", "fi", "--prefer", "totp")
     assert row == {"account": name, "organization": f"New {name}", "region": "APAC", "services": ["community", "elements"],
                    "phone": None, "language": "fi", "preferred": "totp"}
