@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PARAMETERS 8
@@ -15,7 +16,7 @@
 /* Events have no number, so a row is known by its whole text. $7 the beginning, $8 how many. */
 #define EVENTS                                                                                                                         \
 	"SELECT * FROM (SELECT at, account, organization, client, calling_station, service, region, stage, decision, method, outcome," \
-	" reason, count, e::text AS whole FROM wsmfa.login_event e"                                                                    \
+	" reason, count, e::text AS whole, (extract(epoch FROM at) * 1000000)::bigint AS microsecond FROM wsmfa.login_event e"         \
 	" WHERE ($1::text IS NULL OR account = $1) AND ($2::text IS NULL OR organization = $2) AND ($3::text IS NULL OR region = $3)"  \
 	" AND ($4::text IS NULL OR outcome = $4) AND ($5::text IS NULL OR reason = $5) AND ($6::text IS NULL OR method = $6)"          \
 	" AND at >= coalesce($7::timestamptz, '-infinity') ORDER BY at DESC, whole DESC LIMIT $8::bigint) e ORDER BY at, whole"
@@ -50,21 +51,30 @@ static void event_json(PGresult const *res, int row)
 	json_t *object = ctl_row_json(res, row);
 
 	json_object_del(object, "whole");
+	json_object_del(object, "microsecond");
 	json_dumpf(object, stdout, 0);
 	json_decref(object);
 }
 
-/* Whether the row was shown before: both results are in the same order. */
+static long long microsecond(PGresult const *res, int row)
+{
+	return strtoll(ctl_value(res, row, "microsecond"), NULL, 10);
+}
+
+/*
+ * Whether the row was shown before: both results are in the order of time. Not of its text, which goes back with the clocks in autumn.
+ */
 static bool shown_before(PGresult const *before, int *at, PGresult const *res, int row)
 {
-	char const *whole = ctl_value(res, row, "whole"), *when = ctl_value(res, row, "at");
+	char const *whole = ctl_value(res, row, "whole");
+	long long when = microsecond(res, row);
 
 	for (int i = *at; before && i < PQntuples(before); i++) {
 		if (strcmp(ctl_value(before, i, "whole"), whole) == 0) {
 			*at = i + 1;
 			return true;
 		}
-		if (strcmp(ctl_value(before, i, "at"), when) > 0)
+		if (microsecond(before, i) > when)
 			break;
 	}
 	return false;
@@ -79,18 +89,23 @@ static bool second_wait(struct ctl *c)
 	return ready >= 0 || errno == EINTR ? !(ready > 0 && !PQconsumeInput(c->db)) : false;
 }
 
+/* In the transaction that the caller began: between what was shown and what follows, nothing is missed. */
 static enum ctl_exit follow(struct ctl *c, char const **values)
 {
 	PGresult *before = NULL, *res;
 	PGresult *now = ctl_query(c, "SELECT " LATE, 0);
 
-	/* What is there when we begin is not news. */
+	/* What was there when we began is not news. */
 	if (!now)
 		return CTL_FAILED;
 	values[6] = PQgetvalue(now, 0, 0);
 	values[7] = "100000";
 	before = ctl_query_array(c, EVENTS, PARAMETERS, values);
 	PQclear(now);
+	if (!before || !ctl_exec(c, "COMMIT")) {
+		PQclear(before);
+		return CTL_FAILED;
+	}
 	while (before) {
 		int at = 0;
 
@@ -144,6 +159,8 @@ enum ctl_exit ctl_events(struct ctl *c, struct ctl_args const *a)
 	snprintf(limit_text, sizeof(limit_text), "%ld", limit);
 	if (!since[0])
 		values[6] = NULL;
+	if (ctl_option(a, "-f") && !ctl_exec(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+		return CTL_FAILED;
 	res = ctl_query_array(c, EVENTS, PARAMETERS, values);
 	if (!res)
 		return CTL_FAILED;

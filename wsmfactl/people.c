@@ -154,6 +154,12 @@ static bool has_control(char const *text)
 	return false;
 }
 
+/* Quotes keep a blank at either end. A name with one would be another account, which nobody can type who does not know of it. */
+static bool has_outer_blank(char const *text)
+{
+	return text[0] == ' ' || (text[0] && text[strlen(text) - 1] == ' ');
+}
+
 static void password_judge(struct ctl_people *people, struct ctl_person *person)
 {
 	char const *password = person->field[CTL_PASSWORD];
@@ -182,6 +188,8 @@ static void person_judge(struct ctl_people *people, struct ctl_person *person)
 		else if (i != CTL_PASSWORD && has_control(f[i]))
 			ctl_people_wrong(people, person->line, "%s has a control character, like a line break",
 					 titles[i]);
+		else if (i != CTL_PASSWORD && has_outer_blank(f[i]))
+			ctl_people_wrong(people, person->line, "%s begins or ends with a blank", titles[i]);
 		else
 			continue;
 		return;

@@ -103,6 +103,9 @@ def test_import_tells_every_bad_line_and_imports_none(place, ctl, csv, name):
         (f"{name}12,Acme,EMEA", "3 fields where the header has 9"),
         (f"{name}13,Acme,EMEA,elements,x,,,,,", "more fields"),
         (f'{name}"14,Acme,EMEA,elements,x,,,,', "quote"),
+        (f'" {name}15",Acme,EMEA,elements,x,,,,', "name begins or ends with a blank"),
+        (f'{name}15,"Acme ",EMEA,elements,x,,,,', "organization begins or ends"),
+        (f'{name}15,Acme,EMEA ,elements,x,,,,', "region begins or ends"),
         (f"{name}\x0115,Acme,EMEA,elements,x,,,,", "control character"),
         (f'"{name}\n16",Acme,EMEA,elements,x,,,,', "control character"),
     ]
@@ -315,6 +318,36 @@ def test_events_are_shown_and_followed(place, client, js, ctl, name):
             assert json.loads(p.stdout.readline())["outcome"] == "challenged"
             assert client.ask(name, "wrong").code == "reject"
             assert json.loads(p.stdout.readline())["outcome"] == "failed_first_factor"
+        finally:
+            p.terminate()
+
+
+def test_following_neither_loses_nor_repeats_when_clocks_go_back(place, name):
+    """A zone whose summer ends in five minutes: the text of a later time is then the lesser one."""
+    back = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=5)).replace(microsecond=0)
+    summer = back + datetime.timedelta(hours=1)
+    julian = summer.timetuple().tm_yday - 1
+    zone = f"WIN0SUM-1,{(julian + 180) % 365}/0,{julian}/{summer:%H:%M:%S}"
+
+    def event(second, reason):
+        place.sql("insert into wsmfa.event (at, account, outcome, reason) values (%s, %s, 'denied', %s)",
+                  back + datetime.timedelta(seconds=second), name, reason)
+    env = {**os.environ, **place.cluster.env(database=place.database), "PGTZ": zone}
+    event(-1, "one")
+    event(1, "two")
+    with subprocess.Popen([WSMFACTL, "events", "-f", "--account", name], env=env, stdout=subprocess.PIPE, text=True) as p:
+        try:
+            lines = [p.stdout.readline() for _ in range(2)]
+            assert [w in line for w, line in zip(("one", "two"), lines)] == [True, True]
+            assert lines[0][:19] > lines[1][:19], "control: in text the later one is the lesser"
+            event(2, "three")
+            assert "three" in p.stdout.readline()
+            # The first goes, as all do that are a minute old.
+            place.sql("delete from wsmfa.event where account = %s and reason = 'one'", name)
+            event(0.5, "four")
+            assert "four" in p.stdout.readline()
+            event(3, "five")
+            assert "five" in p.stdout.readline(), "and none comes again"
         finally:
             p.terminate()
 
