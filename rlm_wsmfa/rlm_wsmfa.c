@@ -67,6 +67,7 @@ static int engine_start(rlm_wsmfa_t *inst)
 		.server_name = inst->server_name,
 		.failure_budget = (int32_t)inst->failure_budget,
 		.failure_days = (int32_t)inst->failure_days,
+		.ring = inst->ring,
 		.park_max = (int32_t)inst->park_max,
 		.park_account_max = 2,
 		.providers = inst->providers,

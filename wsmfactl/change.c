@@ -123,9 +123,16 @@ enum ctl_exit ctl_sweep(struct ctl *c, struct ctl_args const *a)
 {
 	char text[16];
 	long months;
+	PGresult *res;
+	bool held = false;
 
 	if (!ctl_option_number(a, "--months", 1, 1200, 13, &months))
 		return CTL_USAGE;
 	snprintf(text, sizeof(text), "%ld", months);
-	return ctl_print_rows(c, ctl_query(c, "SELECT * FROM wsmfa.sweep(statement_timestamp(), $1)", 1, text));
+	res = ctl_query(c, "SELECT * FROM wsmfa.sweep(statement_timestamp(), $1)", 1, text);
+	for (int row = 0; res && row < PQntuples(res); row++)
+		held = held || ctl_null(res, row, "rows");
+	if (held)
+		ctl_note("note: somebody is reading events and was not waited for; partitions that are due stay until the next sweep");
+	return ctl_print_rows(c, res);
 }

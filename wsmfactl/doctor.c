@@ -1,18 +1,14 @@
 /* doctor: is everything there that a login needs? It reads, and changes nothing.
- * Apart from doctor_raddb.c, which looks at the server's configuration. */
+ * Apart from doctor_keys.c, which looks at what is sealed, and doctor_raddb.c, which looks at the server's configuration. */
 #include "doctor.h"
 #include "command.h"
 #include "db.h"
-#include "keyfile.h"
 #include "out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <openssl/crypto.h>
-
-#define SAMPLE "1000"
 
 static char const *const words[] = { "ok", "warning", "failed" };
 
@@ -36,8 +32,7 @@ void ctl_found(struct ctl_doctor *d, enum ctl_verdict verdict, char const *check
 	fputc('\n', stdout);
 }
 
-/* A query that a check needs; its failure is a finding. */
-static PGresult *asked(struct ctl_doctor *d, char const *check, char const *sql)
+PGresult *ctl_doctor_ask(struct ctl_doctor *d, char const *check, char const *sql)
 {
 	PGresult *res = ctl_query_quiet(d->c, sql, 0, NULL);
 	char const *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -84,7 +79,7 @@ static bool connection_check(struct ctl_doctor *d)
 
 static void role_check(struct ctl_doctor *d)
 {
-	PGresult *res = asked(
+	PGresult *res = ctl_doctor_ask(
 		d, "role",
 		"SELECT r.rolname, pg_has_role(session_user, r.oid, 'MEMBER') AS member FROM pg_roles r"
 		" WHERE r.rolname IN ('wsmfa_radius', 'wsmfa_push', 'wsmfa_admin', 'wsmfa_auditor', 'wsmfa_org_admin')");
@@ -122,7 +117,7 @@ static void clock_check(struct ctl_doctor *d)
 	double there, here, apart;
 
 	clock_gettime(CLOCK_REALTIME, &before);
-	res = asked(d, "clock", "SELECT extract(epoch FROM clock_timestamp())::float8");
+	res = ctl_doctor_ask(d, "clock", "SELECT extract(epoch FROM clock_timestamp())::float8");
 	clock_gettime(CLOCK_REALTIME, &after);
 	if (!res)
 		return;
@@ -139,83 +134,9 @@ static void clock_check(struct ctl_doctor *d)
 		  apart < 2 ? "" : "; run NTP on both: TOTP codes live for 30 s");
 }
 
-/* Opens the newest sealed keys, and looks for key ids that the file lacks among all. */
-static void seals_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
-{
-	PGresult *res = asked(
-		d, "sealed keys",
-		"SELECT encode(substring(sealed FROM 3 FOR get_byte(sealed, 1)), 'escape') AS id, count(*) FROM wsmfa.authenticator"
-		" WHERE kind = 'totp' AND removed_at IS NULL AND octet_length(sealed) > 2 GROUP BY 1");
-	long total = 0, lacking = 0, broken = 0;
-
-	for (int i = 0; res && i < PQntuples(res); i++) {
-		long n = strtol(PQgetvalue(res, i, 1), NULL, 10);
-
-		total += n;
-		if (!wsmfa_keyring_has(ring, PQgetvalue(res, i, 0))) {
-			lacking += n;
-			ctl_found(d, CTL_BAD, "sealed keys",
-				  "%ld rows are sealed with key %s, which the key file lacks; restore that line", n,
-				  PQgetvalue(res, i, 0));
-		}
-	}
-	PQclear(res);
-	if (!res)
-		return;
-	res = asked(d, "sealed keys",
-		    "SELECT id, account_id, sealed FROM wsmfa.authenticator WHERE kind = 'totp' AND removed_at IS NULL"
-		    " ORDER BY id DESC LIMIT " SAMPLE);
-	for (int i = 0; res && i < PQntuples(res); i++) {
-		struct wsmfa_secret key;
-		size_t len;
-		unsigned char *sealed = PQunescapeBytea((unsigned char const *)PQgetvalue(res, i, 2), &len);
-
-		if (!sealed ||
-		    wsmfa_unseal(ring, strtoll(PQgetvalue(res, i, 1), NULL, 10),
-				 strtoll(PQgetvalue(res, i, 0), NULL, 10), sealed, len, &key) != WSMFA_UNSEALED_OK)
-			broken++;
-		else
-			wsmfa_secret_wipe(&key);
-		PQfreemem(sealed);
-	}
-	if (res && broken > lacking)
-		ctl_found(d, CTL_BAD, "sealed keys",
-			  "%ld of the newest %d rows do not open: they were sealed by another key of the same "
-			  "id, or for another account",
-			  broken, PQntuples(res));
-	else if (res && !lacking)
-		ctl_found(d, CTL_GOOD, "sealed keys", "%ld, by keys that the file has; the newest %d open", total,
-			  PQntuples(res));
-	PQclear(res);
-}
-
-static void keys_check(struct ctl_doctor *d, bool rows)
-{
-	char text[CTL_KEY_FILE_MAX], why[512] = "", wrong[256] = "";
-	struct wsmfa_keyring *ring = NULL;
-	size_t len;
-
-	if (!d->c->key_file || !*d->c->key_file) {
-		ctl_found(d, CTL_WARN, "key file", "not looked at: name it with --key-file or WSMFA_KEY_FILE");
-		return;
-	}
-	if (!ctl_keyfile_read(d->c->key_file, text, &len, why, sizeof(why)))
-		ctl_found(d, CTL_BAD, "key file", "%s", why);
-	else if (!wsmfa_keyring_parse(text, len, &ring, wrong, sizeof(wrong)))
-		ctl_found(d, CTL_BAD, "key file", "%s is not right: %s", d->c->key_file, wrong);
-	OPENSSL_cleanse(text, sizeof(text));
-	if (!ring)
-		return;
-	ctl_found(d, CTL_GOOD, "key file", "%s has %zu key%s, %s seals", d->c->key_file, wsmfa_keyring_size(ring),
-		  wsmfa_keyring_size(ring) == 1 ? "" : "s", wsmfa_keyring_id(ring, 0));
-	if (rows)
-		seals_check(d, ring);
-	wsmfa_keyring_free(ring);
-}
-
 static void servers_check(struct ctl_doctor *d)
 {
-	PGresult *res = asked(
+	PGresult *res = ctl_doctor_ask(
 		d, "servers",
 		"SELECT name, version, engine, parked, round(extract(epoch FROM clock_timestamp() - at)::numeric, 1) AS age,"
 		" (SELECT string_agg(b.key || ' ' || b.value, ', ' ORDER BY b.key) FROM jsonb_each_text(breakers) b"
@@ -248,7 +169,7 @@ static void servers_check(struct ctl_doctor *d)
 /* Events must have a partition to go to, and what is old must be swept. */
 static void events_check(struct ctl_doctor *d)
 {
-	PGresult *res = asked(
+	PGresult *res = ctl_doctor_ask(
 		d, "events",
 		"SELECT to_regclass('wsmfa.event_' || to_char(date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')"
 		" + interval '1 month', 'YYYY_MM')) IS NOT NULL AS ahead,"
@@ -274,11 +195,11 @@ enum ctl_exit ctl_doctor(struct ctl *c, struct ctl_args const *a)
 	if (connection_check(&d) && schema_check(&d)) {
 		role_check(&d);
 		clock_check(&d);
-		keys_check(&d, true);
+		ctl_doctor_keys(&d, true);
 		servers_check(&d);
 		events_check(&d);
 	} else {
-		keys_check(&d, false);
+		ctl_doctor_keys(&d, false);
 	}
 	if (ctl_option(a, "--raddb"))
 		ctl_doctor_raddb(&d, ctl_option(a, "--raddb"));

@@ -1,9 +1,10 @@
 /* What doctor finds: a list of checks, each with a verdict and a sentence.
- * Apart from doctor.c, because doctor_raddb.c adds to the same list. */
+ * Apart from doctor.c, because doctor_keys.c and doctor_raddb.c add to the same list. */
 #ifndef WSMFACTL_DOCTOR_H
 #define WSMFACTL_DOCTOR_H
 
 #include <jansson.h>
+#include <libpq-fe.h>
 
 #include "ctl.h"
 
@@ -18,6 +19,12 @@ struct ctl_doctor {
 /** Adds a finding. `check` is a word or two; the sentence says what was found and, unless it is good, the way out. */
 void ctl_found(struct ctl_doctor *d, enum ctl_verdict verdict, char const *check, char const *format, ...)
 	CTL_PRINTF(4, 5);
+
+/** A query that a check needs; its failure is a finding, and NULL. */
+PGresult *ctl_doctor_ask(struct ctl_doctor *d, char const *check, char const *sql);
+
+/** The key file and, with rows, what it opens and what the servers hold. */
+void ctl_doctor_keys(struct ctl_doctor *d, bool rows);
 
 /** The server's configuration folder: site, timers, clients, key file. */
 void ctl_doctor_raddb(struct ctl_doctor *d, char const *folder);

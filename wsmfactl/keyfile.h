@@ -47,4 +47,10 @@ bool ctl_key_make(struct wsmfa_keyring const *ring, char *line, size_t size, cha
 bool ctl_seal_hex(struct wsmfa_keyring const *ring, int64_t account_id, int64_t authenticator_id,
 		  struct wsmfa_secret const *key, char *out, size_t size);
 
+/** Rows that hold a key, and the id of the key that sealed them (core/seal.h: version, length, id). */
+#define CTL_SEALED    " FROM wsmfa.authenticator WHERE kind = 'totp' AND removed_at IS NULL AND octet_length(sealed) > 2"
+#define CTL_SEALED_BY "encode(substring(sealed FROM 3 FOR get_byte(sealed, 1)), 'escape')"
+/** A server s that runs: its heartbeat comes every 5 s. */
+#define CTL_SERVER_LIVES "s.engine <> 'stopped' AND s.at > clock_timestamp() - interval '60 s'"
+
 #endif

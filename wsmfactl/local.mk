@@ -22,6 +22,7 @@ wsmfactl_wsmfactl_SOURCES += wsmfactl/complete.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/copy.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/db.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/doctor.c
+wsmfactl_wsmfactl_SOURCES += wsmfactl/doctor_keys.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/doctor_raddb.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/events.c
 wsmfactl_wsmfactl_SOURCES += wsmfactl/import.c

@@ -20,7 +20,7 @@ enum ctl_exit ctl_method_list(struct ctl *c, struct ctl_args const *a)
 			     1, account.id));
 }
 
-/* One statement about one authenticator of an account: $1 the account, $2 the authenticator. It must touch one row. */
+/* One statement about one authenticator of an account: $1 the account, $2 the authenticator. It returns a row if there is such a one. */
 static enum ctl_exit method_change(struct ctl *c, struct ctl_args const *a, char const *sql, char const *done)
 {
 	char const *id = ctl_operand(a, 1);
@@ -35,7 +35,7 @@ static enum ctl_exit method_change(struct ctl *c, struct ctl_args const *a, char
 	res = ctl_query(c, sql, 2, account.id, id);
 	if (!res)
 		return CTL_FAILED;
-	touched = strcmp(PQcmdTuples(res), "1") == 0;
+	touched = PQntuples(res) == 1;
 	PQclear(res);
 	if (!touched)
 		return ctl_fail("account %s has no authenticator %s; wsmfactl method list %s shows them", account.name,
@@ -52,7 +52,7 @@ enum ctl_exit ctl_method_remove(struct ctl *c, struct ctl_args const *a)
 	return method_change(c, a,
 			     "UPDATE wsmfa.authenticator SET removed_at = statement_timestamp(),"
 			     " sealed = CASE WHEN sealed IS NOT NULL THEN '\\x00'::bytea END"
-			     " WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
+			     " WHERE account_id = $1 AND id = $2 AND removed_at IS NULL RETURNING id",
 			     "removed");
 }
 
@@ -62,16 +62,11 @@ enum ctl_exit ctl_method_disable(struct ctl *c, struct ctl_args const *a)
 		c, a,
 		"UPDATE wsmfa.authenticator SET disabled_at = coalesce(disabled_at, statement_timestamp()),"
 		" disabled_reason = coalesce(disabled_reason, 'administrator')"
-		" WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
+		" WHERE account_id = $1 AND id = $2 AND removed_at IS NULL RETURNING id",
 		"disabled");
 }
 
 enum ctl_exit ctl_method_enable(struct ctl *c, struct ctl_args const *a)
 {
-	return method_change(
-		c, a,
-		"WITH f AS (DELETE FROM wsmfa.failure WHERE account_id = $1 AND authenticator_id = $2)"
-		" UPDATE wsmfa.authenticator SET disabled_at = NULL, disabled_reason = NULL, consecutive = 0,"
-		" last_failure_at = NULL WHERE account_id = $1 AND id = $2 AND removed_at IS NULL",
-		"enabled");
+	return method_change(c, a, "SELECT WHERE wsmfa.authenticator_enable($1, $2)", "enabled");
 }

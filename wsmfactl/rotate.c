@@ -2,7 +2,7 @@
  * Apart from key.c, which makes the first one.
  *
  * A server reads the key file when it starts. So a new key first only opens: it stands last in the file, below a line "# next", until
- * every server that runs was started after that. Only then it goes first and seals. */
+ * every server that runs has told, by its heartbeat, that it holds it. Only then it goes first and seals. */
 #include "command.h"
 #include "copy.h"
 #include "db.h"
@@ -14,16 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #define NEXT  "# next: opens, does not seal yet; wsmfactl key rotate puts it first\n"
 #define BATCH "1000"
-
-/* Rows that hold a key, and the id of the key that sealed them (core/seal.h: version, length, id). */
-#define SEALED    " FROM wsmfa.authenticator WHERE kind = 'totp' AND removed_at IS NULL AND octet_length(sealed) > 2"
-#define SEALED_BY "encode(substring(sealed FROM 3 FOR get_byte(sealed, 1)), 'escape')"
 
 /* The key file as text: with remarks, as its owner wrote it. */
 struct file {
@@ -109,29 +104,17 @@ static bool next_promote(struct ctl *c, struct file *f)
 	return done;
 }
 
-/* Servers that live and were started before the file was last written. -1 after a complaint. */
-static int servers_behind(struct ctl *c)
+/* Servers that live and have not told that they hold a key. -1 after a complaint. */
+static int servers_behind(struct ctl *c, char const *id)
 {
-	struct stat st;
-	char at[32];
-	PGresult *res;
-	int n;
+	PGresult *res = ctl_query(c,
+				  "SELECT s.name FROM wsmfa.server s WHERE " CTL_SERVER_LIVES
+				  " AND coalesce($1 <> ALL (s.keys), true) ORDER BY 1",
+				  1, id);
+	int n = res ? PQntuples(res) : -1;
 
-	if (stat(c->key_file, &st) != 0) {
-		ctl_fail("the key file %s can't be read: %s", c->key_file, strerror(errno));
-		return -1;
-	}
-	snprintf(at, sizeof(at), "%lld", (long long)st.st_mtim.tv_sec);
-	res = ctl_query(
-		c,
-		"SELECT name FROM wsmfa.server WHERE at > clock_timestamp() - interval '60 s' AND engine <> 'stopped'"
-		" AND started_at <= to_timestamp($1::bigint)",
-		1, at);
-	if (!res)
-		return -1;
-	n = PQntuples(res);
 	for (int i = 0; i < n; i++)
-		ctl_note("note: the server %s was started before the key file was last written", PQgetvalue(res, i, 0));
+		ctl_note("note: the server %s has not told that it holds key %s", PQgetvalue(res, i, 0), id);
 	PQclear(res);
 	return n;
 }
@@ -139,7 +122,7 @@ static int servers_behind(struct ctl *c)
 /* How many rows are sealed by another key than this. -1 after a complaint. */
 static long rows_behind(struct ctl *c, char const *id)
 {
-	PGresult *res = ctl_query(c, "SELECT count(*)" SEALED " AND " SEALED_BY " <> $1", 1, id);
+	PGresult *res = ctl_query(c, "SELECT count(*)" CTL_SEALED " AND " CTL_SEALED_BY " <> $1", 1, id);
 	long n = res ? strtol(PQgetvalue(res, 0, 0), NULL, 10) : -1;
 
 	PQclear(res);
@@ -177,7 +160,7 @@ static bool batch_reseal(struct ctl *c, struct wsmfa_keyring const *ring, char *
 {
 	static struct ctl_copy copy;
 	PGresult *res = ctl_query(c,
-				  "SELECT id, account_id, sealed" SEALED " AND id > $1 AND " SEALED_BY
+				  "SELECT id, account_id, sealed" CTL_SEALED " AND id > $1 AND " CTL_SEALED_BY
 				  " <> $2 ORDER BY id LIMIT " BATCH,
 				  2, last, wsmfa_keyring_id(ring, 0));
 	bool good;
@@ -241,29 +224,27 @@ static enum ctl_exit rotate(struct ctl *c, struct file *f, bool force)
 {
 	long behind = rows_behind(c, wsmfa_keyring_id(f->ring, 0));
 	bool marked = strstr(f->text, NEXT) != NULL;
+	/* A run before this one was interrupted: go on where it was. */
+	bool resumed = behind && !marked;
+	char const *id;
 	int servers;
 
-	if (behind < 0)
+	if (behind < 0 || (!marked && !resumed && !next_add(c, f)))
 		return CTL_FAILED;
-	/* A run before this one was interrupted: go on where it was. */
-	if (behind && !marked)
-		return rows_reseal(c, f->ring);
-	if (!marked && !next_add(c, f))
-		return CTL_FAILED;
-	servers = force ? 0 : servers_behind(c);
+	id = wsmfa_keyring_id(f->ring, resumed ? 0 : wsmfa_keyring_size(f->ring) - 1);
+	servers = force ? 0 : servers_behind(c, id);
 	if (servers < 0)
 		return CTL_FAILED;
 	if (servers && c->json)
-		return ctl_print_done(json_pack("{s:s, s:I, s:i}", "key",
-						wsmfa_keyring_id(f->ring, wsmfa_keyring_size(f->ring) - 1), "resealed",
-						(json_int_t)0, "servers_behind", servers));
+		return ctl_print_done(
+			json_pack("{s:s, s:I, s:i}", "key", id, "resealed", (json_int_t)0, "servers_behind", servers));
 	if (servers) {
-		printf("Key %s is in the file and does not seal yet. Copy the file to every server, restart them, and run this again:\n"
+		printf("Key %s is in the file and seals nothing yet. Copy the file to every server, restart them, and run this again:\n"
 		       "a server that does not have it could open nothing that it sealed.\n",
-		       wsmfa_keyring_id(f->ring, wsmfa_keyring_size(f->ring) - 1));
+		       id);
 		return CTL_OK;
 	}
-	if (!next_promote(c, f))
+	if (!resumed && !next_promote(c, f))
 		return CTL_FAILED;
 	return rows_reseal(c, f->ring);
 }
@@ -300,7 +281,8 @@ enum ctl_exit ctl_key_list(struct ctl *c, struct ctl_args const *a)
 
 	(void)a;
 	if (file_load(c, &f))
-		res = ctl_query(c, "SELECT " SEALED_BY " AS id, count(*) AS rows" SEALED " GROUP BY 1 ORDER BY 1", 0);
+		res = ctl_query(
+			c, "SELECT " CTL_SEALED_BY " AS id, count(*) AS rows" CTL_SEALED " GROUP BY 1 ORDER BY 1", 0);
 	n = res ? wsmfa_keyring_size(f.ring) : 0;
 	for (size_t place = 0; place < n; place++) {
 		bool next = place + 1 == n && strstr(f.text, NEXT);

@@ -382,7 +382,7 @@ static bool pg_up(struct wsmfa_db const *db)
 static void pg_query(struct wsmfa_db *db, char const *sql, char const *const *params, int params_len,
 		     wsmfa_db_done *done, void *ctx)
 {
-	struct statement *s = calloc(1, sizeof(*s));
+	struct statement *s = params_len > WSMFA_DB_PARAMS_MAX ? NULL : calloc(1, sizeof(*s));
 
 	for (int i = 0; s && i < params_len; i++) {
 		s->params[i] = strdup(params[i]);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define WSMFA_DB_PARAMS_MAX 10
+#define WSMFA_DB_PARAMS_MAX 11
 
 /** What became of a statement. */
 enum wsmfa_db_result {

@@ -8,6 +8,7 @@
 #ifndef WSMFA_ENGINE_ENGINE_H
 #define WSMFA_ENGINE_ENGINE_H
 
+#include "core/seal.h"
 #include "provider/provider.h"
 #include "store/store.h"
 
@@ -19,6 +20,7 @@ struct wsmfa_engine_config {
 	char const *server_name; //!< of the heartbeat row
 	int32_t failure_budget;	 //!< told to SQL by the heartbeat
 	int32_t failure_days;
+	struct wsmfa_keyring const *ring; //!< borrowed; the heartbeat tells the ids of its keys. NULL: none
 	char const *park_address; //!< loopback address of the parking home server, NULL: nothing can be parked
 	uint16_t park_port;
 	char const *park_secret; //!< RADIUS secret of the home server

@@ -70,6 +70,20 @@ static char *counters_json(struct wsmfa_engine *e)
 	return text;
 }
 
+/* Ids only, as PostgreSQL writes an array of text. Quoted, since one may be called null; none has a quote in it. */
+static char const *key_ids(struct wsmfa_keyring const *ring, char *out, size_t size)
+{
+	size_t n = ring ? wsmfa_keyring_size(ring) : 0, len = 1;
+
+	out[0] = '{';
+	for (size_t place = 0; place < n; place++)
+		len += (size_t)snprintf(out + len, size - len, "%s\"%s\"", place ? "," : "",
+					wsmfa_keyring_id(ring, place));
+	out[len] = '}';
+	out[len + 1] = '\0';
+	return out;
+}
+
 static void on_written(void *ctx, enum wsmfa_db_result result, int64_t const *ids, size_t ids_len)
 {
 	struct wsmfa_engine *e = ctx;
@@ -84,6 +98,7 @@ void wsmfa_heartbeat_write(struct wsmfa_engine *e)
 {
 	char const *state = atomic_load(&e->stopping) ? "stopped" : "running";
 	char started[WSMFA_TIME_TEXT], at[WSMFA_TIME_TEXT], parked[24], budget[16], days[16];
+	char keys[WSMFA_KEYRING_MAX * (WSMFA_KEY_ID_MAX + 2) + 3];
 	char *breakers, *counters;
 
 	if (e->beating || !e->db_ops->up(e->db))
@@ -100,7 +115,8 @@ void wsmfa_heartbeat_write(struct wsmfa_engine *e)
 					 breakers,
 					 counters,
 					 budget,
-					 days };
+					 days,
+					 key_ids(e->config.ring, keys, sizeof(keys)) };
 
 		wsmfa_time_text(e->started_at, started);
 		wsmfa_time_text(wsmfa_wall_now(), at);
@@ -110,7 +126,7 @@ void wsmfa_heartbeat_write(struct wsmfa_engine *e)
 		e->beating = true;
 		e->db_ops->query(e->db,
 				 "SELECT wsmfa.heartbeat($1, $2, $3::timestamptz, $4::timestamptz, $5, $6::integer,"
-				 " $7::jsonb, $8::jsonb, $9::integer, $10::integer)",
+				 " $7::jsonb, $8::jsonb, $9::integer, $10::integer, $11::text[])",
 				 params, (int)(sizeof(params) / sizeof(*params)), on_written, e);
 	}
 	free(breakers);

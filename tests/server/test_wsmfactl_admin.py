@@ -241,24 +241,58 @@ def test_rotation_does_not_mind_what_a_killed_one_left(js, ctl, keys):
     assert js("key", "rotate")[0]["resealed"] == 1 and not keys.with_suffix(".new").exists()
 
 
-def test_rotation_waits_for_servers_that_run(place, js, ctl, keys):
+def beat(place, name, keys, engine="running", ago=0):
+    """A server's heartbeat: the ids of its keys are an array, or NULL as a server of before says nothing."""
+    connection = place.connect(place.database)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select wsmfa.heartbeat(%s, '1', now() - interval '1 h', now() - %s * interval '1 s', %s, 0, '{}', '{}', 30, 30, %s)",
+                       (name, ago, engine, keys))
+    connection.close()
+
+
+def test_rotation_waits_until_every_server_holds_the_key(place, js, ctl, keys):
+    """A restart alone is not enough: a server may have been restarted without the new file."""
     ctl("account", "add", "k", "--org", "Acme", "--region", "EMEA", "--service", "elements")
     js("totp", "add", "k")
-    connection = place.connect(place.database)
-
-    def beat(started):
-        with connection.cursor() as cursor:
-            cursor.execute("select wsmfa.heartbeat('s', '1', now() + %s, now(), 'running', 0, '{}', '{}', 30, 30)", (started,))
-    first = key_ids(keys)[0]
-    beat(datetime.timedelta(hours=-1))
+    first, = key_ids(keys)
+    beat(place, "s", [first])
+    beat(place, "old", None)
+    beat(place, "off", [first], engine="stopped")
+    beat(place, "gone", [first], ago=3600)
     for _ in range(2):
         done = ctl("key", "rotate")
-        assert "restart" in done.stdout and "s was started before" in done.stderr
+        assert "restart" in done.stdout and [w for w in ("s", "old", "off", "gone") if f"server {w} has not told" in done.stderr] == ["s", "old"]
         assert len(key_ids(keys)) == 2 and key_ids(keys)[0] == first, "the new key opens, and does not seal"
-    beat(datetime.timedelta(seconds=5))
-    assert js("key", "rotate")[0]["resealed"] == 1
-    assert key_ids(keys)[1] == first
-    connection.close()
+    second = key_ids(keys)[1]
+    beat(place, "old", [first])
+    place.sql("update wsmfa.server set started_at = now()")
+    assert json.loads(ctl("key", "rotate", "--json").stdout) == [{"key": second, "resealed": 0, "servers_behind": 2}], \
+        "restarted, and without the key"
+    beat(place, "s", [first, second])
+    beat(place, "old", [first, second])
+    assert js("key", "rotate") == [{"key": second, "resealed": 1}] and key_ids(keys) == [second, first]
+    # Whoever puts a key of their own first has to copy it too.
+    keys.write_text("third " + base64.b64encode(os.urandom(32)).decode() + "\n" + keys.read_text())
+    assert "s has not told that it holds key third" in ctl("key", "rotate").stderr
+    assert js("key", "rotate", "--force") == [{"key": "third", "resealed": 1}]
+
+
+def test_doctor_compares_the_keys_that_servers_hold(place, js, ctl, keys):
+    ctl("account", "add", "k", "--org", "Acme", "--region", "EMEA", "--service", "elements")
+    js("totp", "add", "k")
+    first, = key_ids(keys)
+
+    def held(code):
+        return [(f["status"], f["detail"]) for f in json.loads(ctl("doctor", "--json", code=code).stdout) if f["check"] == "held keys"]
+    beat(place, "s", None)
+    assert held(0) == [], "one that tells nothing is not judged"
+    beat(place, "s", [first])
+    assert held(0) == [("ok", "1 server can open every row")]
+    beat(place, "s", ["another", first])
+    (status, said), = held(0)
+    assert status == "warning" and "s seals with another" in said
+    beat(place, "s", ["another"])
+    assert ("failed", f"s can't open 1 of the rows: it lacks key {first}; copy the key file there and restart it") in held(1)
 
 
 # doctor
@@ -389,6 +423,22 @@ def test_a_proposal_that_could_not_stand_is_refused(ctl):
 def test_sweep_says_what_it_did(js, ctl):
     assert {"challenge", "failure", "event partitions made"} <= {r["what"] for r in js("sweep")}
     ctl("sweep", "--months", 0, code=2)
+
+
+def test_sweep_waits_for_no_reader(place, js, ctl):
+    """Who waits to drop a month holds up everybody who writes events."""
+    place.sql("select wsmfa.event_partitions(now() - interval '30 months', 0)")
+    connection = place.connect(place.database)
+    with connection.cursor() as cursor:
+        cursor.execute("begin")
+        cursor.execute("select count(*) from wsmfa.event")
+        done = ctl("sweep", "--json")
+        assert {r["what"]: r["rows"] for r in json.loads(done.stdout)}["event partitions dropped"] is None
+        assert "next sweep" in done.stderr
+        cursor.execute("commit")
+    connection.close()
+    done = ctl("sweep", "--json")
+    assert {r["what"]: r["rows"] for r in json.loads(done.stdout)}["event partitions dropped"] >= 1 and done.stderr == ""
 
 
 # people

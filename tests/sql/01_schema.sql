@@ -78,14 +78,14 @@ SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_admi
 	('organization_admin', 'DELETE INSERT SELECT UPDATE'), ('account', 'DELETE INSERT SELECT UPDATE'),
 	('account_service', 'DELETE INSERT SELECT UPDATE'), ('exemption', 'DELETE INSERT SELECT UPDATE'),
 	('authenticator', 'DELETE INSERT SELECT UPDATE'), ('recovery_code', 'DELETE INSERT SELECT UPDATE'),
-	('ticket', 'DELETE INSERT SELECT UPDATE'), ('failure', 'DELETE SELECT'), ('station_wait', 'DELETE SELECT'), ('organization_id_seq', 'USAGE'), ('account_id_seq', 'USAGE'),
+	('ticket', 'DELETE INSERT SELECT UPDATE'), ('organization_id_seq', 'USAGE'), ('account_id_seq', 'USAGE'),
 	('authenticator_id_seq', 'USAGE'), ('answer_push()', 'EXECUTE'), ('stage_at()', 'EXECUTE'), ('in_scope_at()', 'EXECUTE'),
-	('account_unlock()', 'EXECUTE'), ('account_erase()', 'EXECUTE'), ('sweep()', 'EXECUTE'), ('event_partitions()', 'EXECUTE'),
+	('account_unlock()', 'EXECUTE'), ('authenticator_enable()', 'EXECUTE'), ('account_erase()', 'EXECUTE'), ('sweep()', 'EXECUTE'), ('event_partitions()', 'EXECUTE'),
 	('event_partitions_drop()', 'EXECUTE') $$, 'wsmfa_admin keeps the directory');
 SELECT set_eq($$ SELECT object FROM granted WHERE role = 'wsmfa_admin' AND privileges = 'SELECT' $$, $$
 	SELECT object FROM granted WHERE role IN ('wsmfa_auditor', 'wsmfa_org_admin') AND privileges = 'SELECT'
 		AND object NOT IN ('region', 'service', 'organization', 'organization_schedule', 'organization_admin') UNION VALUES
-	('sent'), ('event'), ('account_seen') $$, 'and reads the rest, but no open question');
+	('sent'), ('event'), ('account_seen'), ('failure'), ('station_wait') $$, 'and reads the rest, but no open question');
 SELECT is_empty($$ SELECT * FROM granted WHERE role NOT IN ('wsmfa_radius', 'wsmfa_push', 'wsmfa_admin', 'wsmfa_auditor', 'wsmfa_org_admin') $$,
 	'nobody else has anything');
 SELECT is_empty($$

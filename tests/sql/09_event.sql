@@ -28,6 +28,11 @@ SELECT results_eq($$ SELECT account, client, at, count FROM wsmfa.login_event WH
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:05+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'), jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:06+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'));
 SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE account = 'mallory' AND outcome = 'denied'), 2, 'control: others do not');
 
+-- written after its account was erased: neither name nor station comes back
+SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:05+00'), 'account_id', 987654, 'account', 'erased', 'station', 'st-9', 'client', 'c1', 'outcome', o), jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:06+00'), 'account_id', 0, 'account', 'typed', 'station', 'st-9', 'client', 'c1', 'outcome', o)) FROM unnest('{denied,failed_first_factor}'::text[]) o;
+SELECT results_eq($$ SELECT outcome, account_id, account, station, client, count FROM wsmfa.event WHERE at BETWEEN '2024-05-03' AND '2024-05-04' ORDER BY outcome, at $$,
+	$$ VALUES ('denied', NULL::bigint, NULL, NULL, 'c1', 1), ('denied', NULL, 'typed', 'st-9', 'c1', 1), ('failed_first_factor', NULL, NULL, NULL, 'c1', 1), ('failed_first_factor', NULL, 'typed', 'st-9', 'c1', 1) $$, 'of an account that is no more only the count is kept; a name that never was one is');
+
 -- last seen
 SELECT results_eq('SELECT last_login, last_mfa_login FROM wsmfa.account_seen', $$ VALUES (timestamptz '2024-06-03 09:00:00.123457+00', timestamptz '2024-06-03 09:00:00.123457+00') $$, 'seen');
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-04 00:00+00'), 'account_id', alice, 'outcome', 'accepted'), jsonb_build_object('at', pg_temp.us('2024-06-02 00:00+00'), 'account_id', alice, 'outcome', 'accepted', 'method', 'sms'),
@@ -51,7 +56,7 @@ SELECT is(wsmfa.event_partitions('2024-09-15 00:00+00', 0), 1, 'whatever the ses
 RESET datestyle;
 RESET timezone;
 SELECT is((SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'event_2024_09'), $$FOR VALUES FROM ('2024-09-01 05:45:00+05:45') TO ('2024-10-01 05:45:00+05:45')$$, 'its bounds are the same');
-SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 3, 'with the indexes');
+SELECT is((SELECT count(*)::integer FROM pg_index WHERE indrelid = 'wsmfa.event_2024_06'::regclass), 4, 'with the indexes');
 SELECT isnt(obj_description('wsmfa.event_2024_06'::regclass), NULL, 'and a comment');
 DO $$ BEGIN EXECUTE 'DROP TABLE wsmfa.event_' || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM'); END $$;
 SELECT wsmfa.events_add('[]');
@@ -69,6 +74,11 @@ SELECT wsmfa.heartbeat('radius-1', '1.0', '2024-06-01 00:00+00', '2024-06-03 00:
 SELECT wsmfa.heartbeat('radius-1', '1.1', '2024-06-02 00:00+00', '2024-06-04 00:00+00', 'running', 0, NULL, NULL, 25, 10);
 SELECT results_eq('SELECT name, version, at, parked, breakers, counters FROM wsmfa.server', $$ VALUES ('radius-1', '1.1', timestamptz '2024-06-04 00:00+00', 0, '{}'::jsonb, '{}'::jsonb) $$, 'a row a server');
 SELECT results_eq('SELECT failure_budget, failure_time FROM wsmfa.failure_policy', $$ VALUES (25, interval '240 h') $$, 'tells the views the budget');
+SELECT is((SELECT keys FROM wsmfa.server), NULL, 'a server of before does not tell its keys');
+SELECT wsmfa.heartbeat('radius-1', '1.2', '2024-06-02 00:00+00', '2024-06-04 00:00+00', 'running', 0, NULL, NULL, 25, 10, '{second,first}');
+SELECT is((SELECT keys FROM wsmfa.server), '{second,first}', 'one of now does');
+SELECT wsmfa.heartbeat('radius-1', '1.1', '2024-06-02 00:00+00', '2024-06-04 00:00+00', 'running', 0, NULL, NULL, 25, 10);
+SELECT is((SELECT keys FROM wsmfa.server), NULL, 'until the one of before is back');
 SELECT wsmfa.heartbeat('radius-2', '1.1', '2024-06-02 00:00+00', '2024-06-03 00:00+00', 'running', 0, NULL, NULL, 99, 9);
 SELECT is((SELECT failure_budget FROM wsmfa.failure_policy), 25, 'the newest one does');
 DELETE FROM wsmfa.server;

@@ -58,10 +58,19 @@ UPDATE wsmfa.service SET requires_mfa_from = now() + interval '1 h' WHERE code =
 UPDATE wsmfa.account SET disabled_at = now() WHERE name = 'gone';
 INSERT INTO wsmfa.exemption (account_id, until, reason) SELECT id, enforce_from + CASE name WHEN 'exempt beyond' THEN interval '1 us' ELSE '0' END, 'x' FROM wsmfa.account a JOIN (SELECT code, enforce_from FROM wsmfa.region) r ON code = region WHERE name ~ '^exempt ';
 SELECT pg_temp.totp_of('ready');
+-- into scope after the date: where it is to come, where it is past, where it never comes, and ready for it
+UPDATE wsmfa.service SET requires_mfa_from = date_trunc('hour', now()) + interval '60 h' WHERE code = 'partner_portal';
+INSERT INTO wsmfa.region VALUES ('NEVER', 'Never', 'UTC', '2024-01-01', 'infinity');
+SELECT t.account('portal past', 'Rows', 'EMEA', '{partner_portal}'), t.account('portal ready', 'Rows', 'EMEA', '{partner_portal}'), t.account('portal never', 'Rows', 'NEVER', '{partner_portal}'), t.account('portal exempt', 'Rows', 'EMEA', '{partner_portal}');
+SELECT pg_temp.totp_of('portal ready');
+INSERT INTO wsmfa.exemption (account_id, until, reason) SELECT id, now() + interval '100 h', 'x' FROM wsmfa.account WHERE name = 'portal exempt';
 SELECT results_eq('SELECT account, organization, region, enforce_from > now(), days_left FROM wsmfa.upcoming_enforcement', $$ VALUES
-	('observe', 'Rows', 'AMER', true, 0), ('announce', 'Rows', 'APAC', true, 1), ('exempt until', 'Rows', 'APAC', true, 1), ('later in scope', 'Rows', 'APAC', true, 1) $$, 'upcoming_enforcement, soonest first');
-SELECT set_eq($$ SELECT account FROM wsmfa.upcoming_enforcement $$, $$ SELECT c.account FROM wsmfa.region r, LATERAL wsmfa.compliance_at(r.enforce_from) c WHERE r.enforce_from > now() AND c.region = r.code AND c.next_login IN ('deny', 'enroll') AND c.disabled_at IS NULL $$,
-	'the same whom a login at that time would stop');
+	('notinscope', 'Rows', 'EMEA', true, 0), ('observe', 'Rows', 'AMER', true, 0), ('announce', 'Rows', 'APAC', true, 1), ('exempt until', 'Rows', 'APAC', true, 1), ('later in scope', 'Rows', 'APAC', true, 1), ('not in scope', 'Rows', 'APAC', true, 2), ('portal past', 'Rows', 'EMEA', true, 2) $$, 'upcoming_enforcement, soonest first');
+SELECT set_eq($$ SELECT account FROM wsmfa.upcoming_enforcement $$, $$ SELECT c.account FROM (SELECT enforce_from FROM wsmfa.region UNION SELECT requires_mfa_from FROM wsmfa.service) d (at), LATERAL wsmfa.compliance_at(d.at) c LEFT JOIN wsmfa.compliance_at(d.at - interval '1 us') b ON b.account = c.account
+	WHERE d.at > now() AND isfinite(d.at) AND c.next_login IN ('deny', 'enroll') AND b.next_login NOT IN ('deny', 'enroll') AND c.disabled_at IS NULL $$, 'the same whom a login at that time would stop, and one before would not');
+UPDATE wsmfa.service SET requires_mfa_from = NULL WHERE code = 'partner_portal';
+DELETE FROM wsmfa.account WHERE region = 'NEVER';
+DELETE FROM wsmfa.region WHERE code = 'NEVER';
 SELECT set_eq($$ SELECT account, stage, next_login, proposed_stage, proposed_next_login FROM wsmfa.what_if('AMER', t.t0('-1 h'), t.t0(), t.t0()) $$, $$ VALUES ('observe', 'observe', 'accept', 'enforce', 'enroll') $$, 'what if');
 SELECT is((SELECT stage FROM wsmfa.compliance_at(t.t0()) WHERE account = 'observe'), 'observe', 'changes nothing');
 
@@ -122,8 +131,10 @@ CREATE TEMP TABLE said AS SELECT m.at, c.account, c.next_login FROM moment m, LA
 SELECT is((SELECT count(*)::integer FROM said), 12000, 'a thousand accounts at twelve times');
 SELECT ok((SELECT count(*) FROM said WHERE next_login = w) > 100, 'of all kinds: ' || w) FROM unnest('{deny,challenge,accept,accept_with_banner,enroll}'::text[]) w;
 SELECT is_empty($$ SELECT * FROM (SELECT s.*, pg_temp.decide(account, at) AS login FROM said s) d WHERE login <> next_login $$, 'next_login is what a login at that time would get');
+CREATE TEMP TABLE disabled AS SELECT id, disabled_at FROM wsmfa.authenticator WHERE disabled_at IS NOT NULL;
 UPDATE wsmfa.authenticator SET disabled_at = NULL WHERE disabled_at IS NOT NULL;
 SELECT isnt_empty($$ SELECT * FROM (SELECT s.*, pg_temp.decide(account, at) AS login FROM said s WHERE at = t.t0()) d WHERE login <> next_login $$, 'control: the comparison notices a change');
+UPDATE wsmfa.authenticator x SET disabled_at = d.disabled_at FROM disabled d WHERE d.id = x.id;
 
 -- sums: figures that are counted another way
 CREATE FUNCTION pg_temp.figures(at timestamptz, by text) RETURNS TABLE (name text, accounts bigint, in_scope bigint, enrolled bigint, compliant bigint, percent numeric, sms_only bigint, exempt bigint)
@@ -150,8 +161,8 @@ SELECT results_eq('SELECT method, enrolled, used_30d, sole FROM wsmfa.method_usa
 	FROM unnest('{fido2,push,totp,sms,recovery}'::text[]) WITH ORDINALITY u (k, n) ORDER BY n $$, 'method_usage');
 SELECT ok(bool_and(enrolled > 10 AND used_30d BETWEEN 1 AND enrolled - 1 AND sole BETWEEN 1 AND enrolled - 1), 'control: no figure is empty or all') FROM wsmfa.method_usage;
 SELECT set_eq('SELECT account, unnest(reasons) FROM wsmfa.weak_accounts', $$
-	WITH e AS (SELECT DISTINCT account_id, name FROM live WHERE kind <> 'recovery')
-	SELECT name, 'sms_only' FROM e WHERE NOT EXISTS (SELECT FROM live l WHERE l.account_id = e.account_id AND l.kind NOT IN ('sms', 'recovery'))
+	WITH e AS (SELECT DISTINCT x.account_id, a.name FROM wsmfa.authenticator x JOIN wsmfa.account a ON a.id = x.account_id WHERE x.confirmed_at IS NOT NULL AND x.removed_at IS NULL AND x.kind <> 'recovery' AND a.disabled_at IS NULL)
+	SELECT name, 'sms_only' FROM e WHERE EXISTS (SELECT FROM live l WHERE l.account_id = e.account_id AND l.kind = 'sms') AND NOT EXISTS (SELECT FROM live l WHERE l.account_id = e.account_id AND l.kind NOT IN ('sms', 'recovery'))
 	UNION ALL SELECT name, 'shared_phone' FROM e WHERE EXISTS (SELECT FROM live l JOIN wsmfa.authenticator o USING (phone) WHERE l.account_id = e.account_id AND o.account_id <> e.account_id AND o.confirmed_at IS NOT NULL AND o.removed_at IS NULL AND o.disabled_at IS NULL)
 	UNION ALL SELECT name, 'never_used' FROM e WHERE NOT EXISTS (SELECT FROM wsmfa.authenticator l WHERE l.account_id = e.account_id AND l.removed_at IS NULL AND l.kind <> 'recovery' AND l.last_used_at IS NOT NULL)
 	UNION ALL SELECT name, 'no_recovery' FROM e WHERE NOT EXISTS (SELECT FROM live l JOIN wsmfa.recovery_code c ON c.authenticator_id = l.id WHERE l.account_id = e.account_id AND c.used_at IS NULL) $$, 'weak_accounts');

@@ -65,12 +65,46 @@ SELECT results_eq('SELECT disabled_reason, consecutive, last_failure_at FROM wsm
 SELECT results_eq('SELECT who, what, key FROM pg_temp.last()', $$ VALUES ('t_admin', 'unlock', 'alice') $$, 'and says so');
 SELECT is(wsmfa.account_unlock('nobody'), false, 'of an unknown account');
 
+-- who gives a fresh budget leaves a trace, by the function or by hand
+UPDATE wsmfa.authenticator SET consecutive = 30, last_failure_at = now(), disabled_at = NULL, disabled_reason = NULL WHERE id = (SELECT totp FROM x);
+INSERT INTO wsmfa.failure (account_id, authenticator_id, at) SELECT alice, totp, now() FROM a, x, generate_series(1, 30);
+INSERT INTO wsmfa.failure (account_id, at) SELECT alice, now() FROM a;
+SELECT is(t.as_user('t_admin', format('SELECT wsmfa.authenticator_enable(%s, %s)', bob, totp)), 'false', 'enabling another''s finds none') FROM a, x;
+SELECT is(t.as_user('t_admin', format('SELECT wsmfa.authenticator_enable(%s, %s)', alice, totp)), 'true', 'enabling one that is enabled') FROM a, x;
+SELECT results_eq('SELECT consecutive, last_failure_at FROM wsmfa.authenticator WHERE id = (SELECT totp FROM x)', $$ VALUES (0, NULL::timestamptz) $$, 'gives it a fresh budget');
+SELECT results_eq('SELECT count(*)::integer, bool_and(authenticator_id IS NULL) FROM wsmfa.failure', $$ VALUES (1, true) $$, 'and nothing else');
+SELECT results_eq('SELECT who, what, table_name, key, account_id FROM pg_temp.last()', $$ SELECT 't_admin', 'unlock', 'authenticator', totp::text, alice FROM a, x $$, 'and says so');
+SELECT matches(t.as_user('t_admin', 'DELETE FROM wsmfa.' || f), '42501', 'an administrator does not delete by hand: ' || f) FROM unnest('{failure,station_wait,audit,event}'::text[]) f;
+UPDATE wsmfa.authenticator SET last_failure_at = now() WHERE id = (SELECT totp FROM x);
+CREATE TEMP TABLE n3 AS SELECT pg_temp.audited() AS n;
+UPDATE wsmfa.authenticator SET last_failure_at = now() + interval '1 s' WHERE id = (SELECT totp FROM x);
+UPDATE wsmfa.account SET last_failure_at = now() WHERE name = 'alice';
+SELECT is(pg_temp.audited(), n, 'control: a failure is no change') FROM n3;
+SELECT is(t.as_user('t_admin', format('UPDATE wsmfa.authenticator SET last_failure_at = NULL WHERE id = %s RETURNING id', totp)), totp::text, 'by hand') FROM x;
+SELECT results_eq('SELECT who, what, table_name, key, before ? ''last_failure_at'', after, account_id FROM pg_temp.last()', $$ SELECT 't_admin', 'update', 'authenticator', totp::text, true, '{"last_failure_at": null}'::jsonb, alice FROM a, x $$, 'it is told too');
+UPDATE wsmfa.account SET last_failure_at = NULL WHERE name = 'alice';
+SELECT results_eq('SELECT table_name, key, account_id FROM pg_temp.last()', $$ SELECT 'account', 'alice', alice FROM a $$, 'the account''s own as well');
+SELECT is(t.as_user('t_admin', format('DELETE FROM wsmfa.recovery_code WHERE hash = %L RETURNING authenticator_id', t.h('sneaked'))), recovery::text, 'an administrator takes a code away') FROM x;
+SELECT results_eq('SELECT who, what, table_name, key, before, account_id FROM pg_temp.last()', $$ SELECT 't_admin', 'delete', 'recovery_code', recovery::text, '{"codes": 1}'::jsonb, alice FROM a, x $$, 'that is told');
+
+-- deleting leaves what was, whole, but for secrets
+CREATE TEMP TABLE kept AS SELECT t.account('carol') AS carol;
+CREATE TEMP TABLE kept_x AS SELECT t.totp(carol) AS totp, t.recovery(carol) AS recovery FROM kept;
+INSERT INTO wsmfa.exemption (account_id, until, reason) SELECT carol, '2030-01-01', 'travel' FROM kept;
+INSERT INTO wsmfa.region VALUES ('MARS', 'Mars', 'UTC', '2030-01-01', '2031-01-01');
+SELECT doesnt_match(t.as_user('t_admin', s), 'ERROR', 'an administrator: ' || left(s, 40)) FROM kept, kept_x, unnest(ARRAY[format('DELETE FROM wsmfa.authenticator WHERE id = %s RETURNING 1', kept_x.totp), format('DELETE FROM wsmfa.authenticator WHERE id = %s RETURNING 1', kept_x.recovery),
+	format('UPDATE wsmfa.exemption SET until = ''2031-01-01'' WHERE account_id = %s RETURNING 1', carol), format('DELETE FROM wsmfa.exemption WHERE account_id = %s RETURNING 1', carol), 'DELETE FROM wsmfa.organization_schedule RETURNING 1', 'DELETE FROM wsmfa.region WHERE code = ''MARS'' RETURNING 1']) s;
+SELECT set_eq($$ SELECT table_name, what, coalesce(before ->> 'kind', before ->> 'until', before ->> 'code', before ->> 'announce_from'), after ->> 'until' FROM wsmfa.audit WHERE who = 't_admin' AND (account_id = (SELECT carol FROM kept) OR table_name = 'organization_schedule' OR key = 'MARS') $$,
+	$$ VALUES ('authenticator', 'delete', 'totp', NULL), ('authenticator', 'delete', 'recovery', NULL), ('exemption', 'update', '2030-01-01T00:00:00+05:45', '2031-01-01T00:00:00+05:45'), ('exemption', 'delete', '2031-01-01T00:00:00+05:45', NULL),
+		('organization_schedule', 'delete', '2024-01-01T00:00:00+05:45', NULL), ('region', 'delete', 'MARS', NULL) $$, 'who deleted what, and what it was');
+
 -- erase
 SELECT wsmfa.events_add(jsonb_build_array(jsonb_build_object('at', 1717405200000000, 'account_id', alice, 'account', 'alice', 'station', 'st', 'outcome', 'accepted', 'method', 'totp'), jsonb_build_object('at', 1717405200000000, 'account', 'alice', 'station', 'st', 'outcome', 'denied'))) FROM a;
 SELECT t.open(alice, 'sms', 'sms', code => 'c') FROM a;
 SELECT is(t.as_user('t_admin', 'SELECT wsmfa.account_erase(''ALICE'')'), 'true', 'erase');
+SELECT wsmfa.events_add(jsonb_build_array(jsonb_build_object('at', 1717405200000000, 'account_id', alice, 'account', 'alice', 'station', 'st', 'outcome', 'expired'))) FROM a;
 SELECT is((SELECT count(*)::integer FROM wsmfa.account WHERE name = 'alice') + (SELECT count(*)::integer FROM wsmfa.challenge) + (SELECT count(*)::integer FROM wsmfa.sent) + (SELECT count(*)::integer FROM wsmfa.account_seen), 0, 'removes a person');
-SELECT results_eq('SELECT account, calling_station, organization, outcome, method FROM wsmfa.login_event ORDER BY outcome', $$ VALUES (NULL, NULL, 'Acme', 'accepted', 'totp'), (NULL, NULL, NULL, 'denied', NULL) $$, 'counts stay');
+SELECT results_eq('SELECT account, calling_station, organization, outcome, method FROM wsmfa.login_event ORDER BY outcome', $$ VALUES (NULL, NULL, 'Acme', 'accepted', 'totp'), (NULL, NULL, NULL, 'denied', NULL), (NULL, NULL, NULL, 'expired', NULL) $$, 'counts stay, and no name comes after');
 SELECT is_empty($$ SELECT * FROM wsmfa.audit WHERE key ~ 'alice' OR before::text ~ 'alice|358401234567' OR after::text ~ 'alice|358401234567' $$, 'no name is left in the audit');
 SELECT results_eq('SELECT who, what, key FROM pg_temp.last()', $$ VALUES ('t_admin', 'erase', 'erased') $$, 'that it happened is');
 SELECT is((SELECT count(*)::integer FROM wsmfa.audit WHERE key = 'bob' AND what = 'insert'), 1, 'control: others are');
@@ -87,7 +121,7 @@ SELECT t.open(bob, 'totp', 'old', t.t0('-120 s -1 h -1 us')) FROM a;
 INSERT INTO wsmfa.event (at, outcome) VALUES (t.t0('-14 months'), 'accepted'), (t.t0(), 'accepted');
 SELECT results_eq('SELECT * FROM wsmfa.sweep(t.t0())', $$ VALUES ('challenge', 1::bigint), ('failure', 1), ('station_wait', 1), ('sent', 1), ('account_seen', 1), ('server', 1), ('event partitions made', 4), ('event partitions dropped', 0) $$, 'sweep prunes what no rule looks at');
 SELECT results_eq('SELECT rows FROM wsmfa.sweep(t.t0())', $$ VALUES (0::bigint), (0), (0), (0), (0), (0), (0), (0) $$, 'once');
-SELECT is((SELECT count(*)::integer FROM wsmfa.event), 3, 'and events beyond their time');
+SELECT is((SELECT count(*)::integer FROM wsmfa.event), 4, 'and events beyond their time');
 SELECT is((SELECT count(*)::integer FROM wsmfa.failure) + (SELECT count(*)::integer FROM wsmfa.station_wait) + (SELECT count(*)::integer FROM wsmfa.sent) + (SELECT count(*)::integer FROM wsmfa.server) + (SELECT count(*)::integer FROM wsmfa.challenge), 5, 'the rest stays');
 SELECT doesnt_match(t.as_user('t_admin', 'SELECT count(*) FROM wsmfa.sweep()'), 'ERROR', 'an administrator may');
 

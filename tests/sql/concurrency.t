@@ -123,6 +123,26 @@ is 'with one' 'right 1, superseded 199' "$results"
 all "SELECT wsmfa.events_add(jsonb_build_array(jsonb_build_object('at', 1717405200000000, 'account', x, 'client', 'c', 'outcome', 'failed_first_factor'), jsonb_build_object('at', 1717405200000000, 'account', y, 'client', 'c', 'outcome', 'failed_first_factor')))::text FROM (SELECT CASE nextval('t.n') % 2 WHEN 0 THEN 'mallory' ELSE 'trudy' END AS x) a, LATERAL (SELECT CASE x WHEN 'trudy' THEN 'mallory' ELSE 'trudy' END AS y) b"
 is 'wrong passwords add up to one event each' 'mallory 200, trudy 200' "SELECT string_agg(account || ' ' || count, ', ' ORDER BY account) FROM wsmfa.event WHERE outcome = 'failed_first_factor'"
 
+# beside FIRST SECOND: one transaction is open while the other begins, and ends when that waits or has ended
+beside() {
+	local other
+	coproc first { psql -X -q -A -t; }
+	echo "BEGIN; $1;" >&"${first[1]}"
+	read -r -u "${first[0]}"
+	sql "$2" >/dev/null &
+	other=$!
+	while [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")" = 0 ] && kill -0 $other 2>/dev/null; do :; done
+	echo 'COMMIT; \q' >&"${first[1]}"
+	wait $other
+	wait "$first_PID"
+}
+sql "SELECT t.account('leaver 1'), t.account('leaver 2')" >/dev/null
+event() { echo "SELECT wsmfa.events_add('[{\"at\": 1717405200000000, \"account_id\": $(id "$1"), \"account\": \"$1\", \"station\": \"st\", \"client\": \"$1\", \"outcome\": \"accepted\"}]')"; }
+beside "$(event 'leaver 1')" "SELECT wsmfa.account_erase('leaver 1')"
+is 'who is erased while an event is written' '1 0' "SELECT count(*) || ' ' || count(coalesce(account, station)) FROM wsmfa.event WHERE client = 'leaver 1'"
+beside "SELECT wsmfa.account_erase('leaver 2')" "$(event 'leaver 2')"
+is 'and an event of who is being erased leave no name' '1 0' "SELECT count(*) || ' ' || count(coalesce(account, station)) FROM wsmfa.event WHERE client = 'leaver 2'"
+
 # everything at once: no deadlock, no error
 sql "UPDATE wsmfa.region SET announce_from = announce_from" # an audit row among it
 sql "INSERT INTO wsmfa.account_service SELECT id, 'community' FROM wsmfa.account" >/dev/null

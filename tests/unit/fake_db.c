@@ -203,6 +203,8 @@ static void fake_query(struct wsmfa_db *db, char const *sql, char const *const *
 	size_t len = strlen(sql) + 1;
 	char *text;
 
+	if (params_len > WSMFA_DB_PARAMS_MAX)
+		abort(); // the real one has no room for them
 	for (int i = 0; i < params_len; i++)
 		len += strlen(params[i]) + 1;
 	text = calloc(1, len);

@@ -20,6 +20,7 @@ struct world {
 	struct wsmfa_engine *engine;
 	struct fake_host host;
 	struct wsmfa_provider *providers[2];
+	struct wsmfa_keyring *ring;
 	char outbox[64];
 };
 
@@ -31,6 +32,9 @@ static void log_line(void *ctx, char level, char const *text)
 }
 
 static int64_t next_ticket = 0x1000;
+
+/* Two keys: what the heartbeat tells is their ids. */
+#define KEYS "second AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\nnull AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n"
 
 static void world_start(struct world *w)
 {
@@ -56,6 +60,8 @@ static void world_start(struct world *w)
 	w->providers[1] = wsmfa_provider_find(WSMFA_KIND_PUSH, "local")->configure("local", NULL, 0, err, sizeof(err));
 	assert_non_null(w->providers[0]);
 	assert_non_null(w->providers[1]);
+	assert_true(wsmfa_keyring_parse(KEYS, strlen(KEYS), &w->ring, err, sizeof(err)));
+	config.ring = w->ring;
 	fake_db_reset();
 	w->engine = wsmfa_engine_start_with(&config, &fake_db, err, sizeof(err));
 	assert_string_equal(w->engine ? "" : err, "");
@@ -65,6 +71,7 @@ static void world_start(struct world *w)
 static void world_end(struct world *w)
 {
 	wsmfa_engine_free(w->engine);
+	wsmfa_keyring_free(w->ring);
 	fake_host_close(&w->host);
 	for (size_t i = 0; i < 2; i++)
 		w->providers[i]->ops->free(w->providers[i]);
@@ -456,6 +463,7 @@ static void heartbeat_is_written(void **state)
 	world_start(&w);
 	assert_true(fake_db_wait("wsmfa.heartbeat", 1));
 	assert_int_equal(fake_db_count("|running|0|{\"file\":\"closed\",\"local\":\"closed\"}|{\"woken\":0"), 1);
+	assert_int_equal(fake_db_count("|30|30|{\"second\",\"null\"}"), 1);
 	world_end(&w);
 }
 
