@@ -14,7 +14,7 @@ from place import WSMFACTL
 
 # One object; all other commands print an array of them.
 BARE = ["account show", "recovery new", "totp add"]
-# A page, metrics and a script are no JSON; test_setup.py looks at setup, test_wsmfactl_admin.py at key rotate.
+# A page, metrics and a script are no JSON; test_setup.py looks at setup, test_wsmfactl_keys.py at key rotate.
 OTHER = ["report", "metrics", "completion", "setup", "key rotate"]
 
 
