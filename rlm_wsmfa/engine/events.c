@@ -2,7 +2,6 @@
  * Apart from the other statements of the engine: it alone must survive hours without a database. */
 #include "engine/events.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@ struct wsmfa_packed_event {
 	uint64_t count;
 	bool is_loss; //!< stands for `count` events that are lost
 	uint8_t stage, has_decision, decision, method, outcome, reason;
+	size_t text_len;
 	char text[];
 };
 
@@ -72,6 +72,7 @@ static struct wsmfa_packed_event *event_pack(struct wsmfa_event const *event)
 	e->method = (uint8_t)event->method;
 	e->outcome = (uint8_t)event->outcome;
 	e->reason = (uint8_t)event->reason;
+	e->text_len = len;
 	at = e->text;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		size_t n = strlen(texts[i]) + 1;
@@ -145,43 +146,79 @@ static void batch_return(struct wsmfa_events *es)
 	pthread_mutex_unlock(&es->lock);
 }
 
-static void set_text(json_t *object, char const *name, char const *value)
+/** Room that any event's object takes: constants, numbers and words; its texts come on top, at most doubled by escaping. */
+#define EVENT_JSON_MAX 512
+
+static void put_text(struct wsmfa_out *out, char const *name, char const *value)
 {
 	char clean[WSMFA_NAME_MAX + 8];
 
 	if (!value || !*value)
 		return;
 	wsmfa_foreign_utf8(clean, sizeof(clean), value);
-	json_object_set_new(object, name, json_string(clean));
+	wsmfa_out_put(out, ",\"");
+	wsmfa_out_put(out, name);
+	wsmfa_out_put(out, "\":\"");
+	wsmfa_out_put_json(out, clean);
+	wsmfa_out_put(out, "\"");
 }
 
-static json_t *event_json(struct wsmfa_packed_event const *e)
+static void put_number(struct wsmfa_out *out, char const *before, int64_t n)
+{
+	wsmfa_out_put(out, before);
+	wsmfa_out_put_number(out, n);
+}
+
+static void put_event(struct wsmfa_out *out, struct wsmfa_packed_event const *e)
 {
 	static char const *const names[] = { "account", "client", "station", "service", "region" };
 	char const *text = e->text;
-	json_t *object = json_object();
 
-	json_object_set_new(object, "at", json_integer(e->at));
+	put_number(out, "{\"at\":", e->at);
 	if (e->account_id)
-		json_object_set_new(object, "account_id", json_integer(e->account_id));
+		put_number(out, ",\"account_id\":", e->account_id);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		set_text(object, names[i], text);
+		put_text(out, names[i], text);
 		text += strlen(text) + 1;
 	}
 	if (e->has_decision) {
-		set_text(object, "stage", wsmfa_stage_word((enum wsmfa_stage)e->stage));
-		set_text(object, "decision", wsmfa_decision_word((enum wsmfa_decision)e->decision));
+		put_text(out, "stage", wsmfa_stage_word((enum wsmfa_stage)e->stage));
+		put_text(out, "decision", wsmfa_decision_word((enum wsmfa_decision)e->decision));
 	}
 	if (e->method != WSMFA_KIND_NONE)
-		set_text(object, "method", wsmfa_kind_word((enum wsmfa_kind)e->method));
-	set_text(object, "outcome", wsmfa_outcome_word((enum wsmfa_outcome)e->outcome));
+		put_text(out, "method", wsmfa_kind_word((enum wsmfa_kind)e->method));
+	put_text(out, "outcome", wsmfa_outcome_word((enum wsmfa_outcome)e->outcome));
 	if (e->count > 1)
-		json_object_set_new(object, "count", json_integer((json_int_t)e->count));
+		put_number(out, ",\"count\":", (int64_t)e->count);
 	if (e->is_loss)
-		set_text(object, "reason", "events_lost");
+		put_text(out, "reason", "events_lost");
 	else if (e->reason != WSMFA_REASON_NONE)
-		set_text(object, "reason", wsmfa_reason_word((enum wsmfa_reason)e->reason));
-	return object;
+		put_text(out, "reason", wsmfa_reason_word((enum wsmfa_reason)e->reason));
+	wsmfa_out_put(out, "}");
+}
+
+/** The list as an array of JSON, to be freed; NULL without memory. */
+static char *list_json(struct wsmfa_packed_event const *list)
+{
+	struct wsmfa_out out;
+	size_t size = sizeof("[]");
+	char *text;
+
+	for (struct wsmfa_packed_event const *e = list; e; e = e->next)
+		size += EVENT_JSON_MAX + 2 * e->text_len;
+	text = malloc(size);
+	if (!text)
+		return NULL;
+	wsmfa_out_init(&out, text, size);
+	for (struct wsmfa_packed_event const *e = list; e; e = e->next) {
+		wsmfa_out_put(&out, e == list ? "[" : ",");
+		put_event(&out, e);
+	}
+	wsmfa_out_put(&out, "]");
+	if (!out.full)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static size_t list_len(struct wsmfa_packed_event const *e)
@@ -249,9 +286,7 @@ static void events_done(void *ctx, enum wsmfa_db_result result, int64_t const *i
 
 void wsmfa_events_flush(struct wsmfa_events *es)
 {
-	struct wsmfa_packed_event const *e;
 	char const *params[1];
-	json_t *array;
 	char *text;
 
 	if (es->in_flight || !es->db_ops->up(es->db))
@@ -261,11 +296,7 @@ void wsmfa_events_flush(struct wsmfa_events *es)
 		report_lost(es);
 		return;
 	}
-	array = json_array();
-	for (e = es->batch; e; e = e->next)
-		json_array_append_new(array, event_json(e));
-	text = json_dumps(array, JSON_COMPACT);
-	json_decref(array);
+	text = list_json(es->batch);
 	if (!text) {
 		batch_return(es);
 		return;

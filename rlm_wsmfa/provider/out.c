@@ -61,10 +61,12 @@ void wsmfa_foreign_utf8(char *out, size_t size, char const *text)
 
 		if (n + (len ? len : 1) >= size)
 			break;
-		if (len == 0 || control)
+		if (len == 0 || control) {
 			out[n++] = '?';
-		else
-			n += (size_t)snprintf(out + n, size - n, "%.*s", (int)len, (char const *)s);
+		} else {
+			memcpy(out + n, s, len);
+			n += len;
+		}
 		s += len ? len : 1;
 	}
 	out[n] = '\0';
