@@ -15,8 +15,8 @@ extern char **environ;
 
 void fake_provider_start(struct fake_provider *p, char const *const *args)
 {
-	char script[512], line[512];
-	char *argv[10] = { "python3", script };
+	char program[] = "python3", script[512], line[512];
+	char *argv[10] = { program, script };
 	int in[2], out[2], n = 2;
 	posix_spawn_file_actions_t actions;
 	json_t *hello;
@@ -31,7 +31,7 @@ void fake_provider_start(struct fake_provider *p, char const *const *args)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in[0], 0);
 	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	assert_int_equal(posix_spawnp(&p->pid, "python3", &actions, NULL, argv, environ), 0);
+	assert_int_equal(posix_spawnp(&p->pid, program, &actions, NULL, argv, environ), 0);
 	posix_spawn_file_actions_destroy(&actions);
 	while (n > 2)
 		free(argv[--n]);

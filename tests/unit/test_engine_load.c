@@ -76,10 +76,11 @@ static void job_set(struct wsmfa_job *job, int64_t id, int64_t ms)
 	job->ticket = job->challenge_id = job->account_id = id;
 	switch (id % 4) {
 	case 0: job->kind = WSMFA_JOB_SMS; break;
-	case 1: job->kind = WSMFA_JOB_PUSH; break;
-	case 2: job->kind = WSMFA_JOB_PUSH, job->wait = true; break;
+	case 1:
+	case 2: job->kind = WSMFA_JOB_PUSH; break;
 	default: job->kind = WSMFA_JOB_WAIT;
 	}
+	job->wait = id % 4 == 2;
 	strcpy(job->provider, job->kind == WSMFA_JOB_SMS ? "file" : "local");
 	strcpy(job->message.phone, "+358401234567");
 	job->wake_at = wsmfa_wall_now() + ms * 1000;
