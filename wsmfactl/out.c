@@ -167,7 +167,7 @@ static void title_put(struct ctl const *c, PGresult const *res, int column, int 
 	size_t i;
 	bool last = column + 1 == PQnfields(res);
 
-	for (i = 0; name[i] && i < sizeof(title) - 1; i++)
+	for (i = 0; i < sizeof(title) - 1 && name[i]; i++)
 		title[i] = name[i] == '_'                     ? ' '
 			   : name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A')
 							      : name[i];

@@ -127,12 +127,12 @@ static struct mem_challenge *challenge_add(struct wsmfa_mem *m, struct wsmfa_ori
 
 	c->q.id = ++m->last_id;
 	c->q.kind = o->kind;
-	memcpy(c->q.login, o->keep_code ? keep->q.login : o->login, sizeof(c->q.login));
+	memcpy(c->q.login, keep && o->keep_code ? keep->q.login : o->login, sizeof(c->q.login));
 	c->q.attempt = o->attempt;
 	c->q.opened_at = origin->at;
 	c->q.expires_at = o->expires_at;
 	c->q.authenticator_id =
-		o->keep_code && keep->q.authenticator_id ? keep->q.authenticator_id : o->authenticator_id;
+		keep && o->keep_code && keep->q.authenticator_id ? keep->q.authenticator_id : o->authenticator_id;
 	c->q.code_expires_at = WSMFA_TIME_NONE;
 	if (keep)
 		code_keep(c, keep);
