@@ -23,6 +23,8 @@ SYSTEM_RADDB = pathlib.Path("/etc/freeradius/3.0")
 OURS = TOP / "raddb"
 MODULES = ("always", "attr_filter", "chap", "expr", "mschap", "pap", "wsmfa")
 DATABASE = "wsmfa"
+# Tests wait this many times as long: everything takes longer under an analyser.
+PATIENCE = float(os.environ.get("WSMFA_PATIENCE", 1))
 SUPERUSER = "postgres"
 ROLES = ("wsmfa_radius", "wsmfa_push", "wsmfa_admin", "wsmfa_auditor", "wsmfa_org_admin")
 
@@ -33,7 +35,7 @@ class Trouble(Exception):
 
 def wait_for(condition, sentence, seconds=20.0):
     """Calls condition() until it is true, and gives its value back. `sentence` says what was waited for."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     pause = 0.002
     while True:
         value = condition()
@@ -43,6 +45,11 @@ def wait_for(condition, sentence, seconds=20.0):
             raise Trouble(f"waited {seconds:g} s, and it did not come true: {sentence}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def radiusd():
+    """The server's program, or what takes its place."""
+    return os.environ.get("WSMFA_RADIUSD") or shutil.which("freeradius") or shutil.which("radiusd") or "/usr/sbin/freeradius"
 
 
 def can_enter(user, folder):
@@ -280,8 +287,7 @@ class Radiusd:
         path.write_text(change(path.read_text()))
 
     def command(self, *words):
-        program = shutil.which("freeradius") or shutil.which("radiusd") or "/usr/sbin/freeradius"
-        return [program, *words, "-d", str(self.raddb)]
+        return [radiusd(), *words, "-d", str(self.raddb)]
 
     def pidfile(self):
         return self.home / "pid"

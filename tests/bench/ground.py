@@ -11,7 +11,6 @@ import os
 import pathlib
 import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -270,7 +269,7 @@ def machine(ground):
     model = re.search(r"^model name\s*: (.*)$", cpuinfo, re.M)
     memory = re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]
     system = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())
-    server = shutil.which("freeradius") or shutil.which("radiusd") or "radiusd"
+    server = world.radiusd()
     return {
         "processors": os.cpu_count(), "model": model[1] if model else platform.machine(),
         "memory_gib": round(int(memory) / 2**20, 1), "kernel": platform.release(),

@@ -9,6 +9,8 @@ import secrets
 import socket
 import struct
 
+from world import PATIENCE
+
 ACCESS_REQUEST, ACCESS_ACCEPT, ACCESS_REJECT, STATUS_SERVER, ACCESS_CHALLENGE = 1, 2, 3, 12, 11
 CODES = {ACCESS_ACCEPT: "accept", ACCESS_REJECT: "reject", ACCESS_CHALLENGE: "challenge"}
 NAMES = {
@@ -155,7 +157,7 @@ class Client:
 
     def wait(self, packet, timeout=None):
         """The checked reply to this packet, or None when time is up."""
-        self.socket.settimeout(self.timeout if timeout is None else timeout)
+        self.socket.settimeout((self.timeout if timeout is None else timeout) * PATIENCE)
         while True:
             try:
                 data, sender = self.socket.recvfrom(4096)

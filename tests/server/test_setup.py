@@ -90,9 +90,8 @@ def test_one_command_to_a_login(place, raddb, setup, monkeypatch):
     place.wsmfactl("account", "add", "jane", "--org", "Acme", "--region", "EMEA", "--service", "elements", "--password-stdin",
                    stdin="open sesame\n")
     key = json.loads(place.wsmfactl("totp", "add", "jane", "--json").stdout)["secret"]
-    program = shutil.which("freeradius") or "/usr/sbin/freeradius"
     log = raddb.parent / "log"
-    with open(log, "w") as out, subprocess.Popen([program, "-fxl", "stdout", "-d", raddb], stdin=subprocess.DEVNULL, stdout=out,
+    with open(log, "w") as out, subprocess.Popen([world.radiusd(), "-fxl", "stdout", "-d", raddb], stdin=subprocess.DEVNULL, stdout=out,
                                                  stderr=out) as server:
         try:
             world.wait_for(lambda: "Ready to process requests" in log.read_text(errors="replace") or server.poll() is not None,
