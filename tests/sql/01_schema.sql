@@ -79,7 +79,7 @@ SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_admi
 	('account_service', 'DELETE INSERT SELECT UPDATE'), ('exemption', 'DELETE INSERT SELECT UPDATE'),
 	('authenticator', 'DELETE INSERT SELECT UPDATE'), ('recovery_code', 'DELETE INSERT SELECT UPDATE'),
 	('ticket', 'DELETE INSERT SELECT UPDATE'), ('organization_id_seq', 'USAGE'), ('account_id_seq', 'USAGE'),
-	('authenticator_id_seq', 'USAGE'), ('answer_push()', 'EXECUTE'), ('stage_at()', 'EXECUTE'), ('in_scope_at()', 'EXECUTE'),
+	('authenticator_id_seq', 'USAGE'), ('answer_push()', 'EXECUTE'), ('stage_at()', 'EXECUTE'), ('in_scope_at()', 'EXECUTE'), ('foreign_service_since()', 'EXECUTE'),
 	('account_unlock()', 'EXECUTE'), ('authenticator_enable()', 'EXECUTE'), ('account_erase()', 'EXECUTE'), ('sweep()', 'EXECUTE'), ('event_partitions()', 'EXECUTE'),
 	('event_partitions_drop()', 'EXECUTE') $$, 'wsmfa_admin keeps the directory');
 SELECT set_eq($$ SELECT object FROM granted WHERE role = 'wsmfa_admin' AND privileges = 'SELECT' $$, $$

@@ -65,7 +65,9 @@ SELECT is((SELECT max(locked_until) FROM wsmfa.login_load('alice', '192.0.2.1', 
 -- exemptions: the latest that is not revoked
 INSERT INTO wsmfa.exemption (account_id, until, reason, revoked_at) SELECT alice, m, 'x', r FROM a,
 	(VALUES ('2024-07-01 00:00+00'::timestamptz, NULL::timestamptz), ('2024-08-01 00:00+00', NULL), ('2024-09-01 00:00+00', now())) e (m, r);
-SELECT is((SELECT max(exempt_until) FROM v), '2024-08-01 00:00+00', 'exempt until');
+INSERT INTO wsmfa.exemption (account_id, until, reason, revoked_at) SELECT carol, until, reason, revoked_at FROM a, wsmfa.exemption;
+SELECT is((SELECT exempt_until FROM wsmfa.login_load('carol', '192.0.2.1', 'st-1', 'elements', t.t0())), '2024-08-01 00:00+00', 'exempt until');
+SELECT is((SELECT max(exempt_until) FROM v), NULL, 'an enrolled account needs none');
 
 -- tickets: the newest that is neither used nor expired, for who is not enrolled
 INSERT INTO wsmfa.ticket (account_id, hash, created_at, expires_at, used_at) SELECT carol, t.h(h), c, e, u FROM a, (VALUES

@@ -57,5 +57,14 @@ UPDATE wsmfa.challenge SET push_state = 'approved' WHERE state_hash = t.h('p1');
 SELECT is(t.take('p1', 'alice', t.t0('20 s'), digest => 'd1'), 'spent', 'when it is answered');
 SELECT is(t.take('p1', 'alice', t.t0('10 s'), digest => 'd1'), 'repeat', 'but within 10 s as with any question');
 
+-- who was asked for a ticket may give it, though out of scope by now; nobody else gets to see one
+SELECT t.account('dave', services => '{community}');
+INSERT INTO wsmfa.ticket (account_id, hash, expires_at) SELECT id, t.h('ticket'), t.t0('1 h') FROM wsmfa.account WHERE name = 'dave';
+SELECT t.open(id, 'enroll_ticket', 's8'), t.open(id, 'enroll_method', 's9') FROM wsmfa.account WHERE name = 'dave';
+SELECT results_eq($$ SELECT in_scope, ticket_hash FROM wsmfa.challenge_take(t.h('s8'), 'dave', '192.0.2.1', 'st-1', 'community', t.t0('1 s'), t.h('x'), NULL) $$,
+	$$ VALUES (false, t.h('ticket')) $$, 'the ticket of who was asked for it');
+SELECT results_eq($$ SELECT in_scope, ticket_hash FROM wsmfa.challenge_take(t.h('s9'), 'dave', '192.0.2.1', 'st-1', 'community', t.t0('1 s'), t.h('x'), NULL) $$,
+	$$ VALUES (false, NULL::bytea) $$, 'none for another question');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -34,6 +34,9 @@ CREATE TEMP TABLE qr AS SELECT t.taken(pg_temp.id('alice'), 'totp', 'replay') AS
 SELECT t.settle(pg_temp.id('alice'), (SELECT id FROM qr), 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 101);
 SELECT results_eq($$ SELECT status, outcome, reason FROM t.settle(pg_temp.id('alice'), (SELECT id FROM qr), 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 101) $$,
 	$$ VALUES ('repeat', 'failed_second_factor', 'replayed_code') $$, 'a repeat of a replay hears that, not what its caller hoped for');
+CREATE TEMP TABLE qp AS SELECT t.taken(pg_temp.id('bob'), 'push', 'p1') AS id;
+SELECT is((t.settle(pg_temp.id('bob'), (SELECT id FROM qp), 'right', 'totp', ARRAY[pg_temp.x('bobs')], step => 150)).status, 'right', 'a code where a push was asked');
+SELECT is((SELECT push_state FROM wsmfa.challenge WHERE id = (SELECT id FROM qp)), 'void', 'and the push is over');
 -- what can't be right
 SELECT is((t.settle(pg_temp.id('alice'), 999999, 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 200)).status, 'gone', 'a question that is not there');
 SELECT is((t.settle(pg_temp.id('bob'), t.taken(pg_temp.id('alice'), 'totp', 's2'), 'right', 'totp', ARRAY[pg_temp.x('bobs')], step => 200)).status, 'gone', 'one of somebody else');
