@@ -182,9 +182,7 @@ def shown(browser, tmp_path, page, script, width):
     return json.loads(html.unescape(found.group(1)))
 
 
-@pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_overflows(browser, tmp_path, world, page, width):
-    wide = shown(browser, tmp_path, page(), """
+OVERFLOWING = """
         document.getElementById("f").onload = e => {
             const d = e.target.contentDocument, found = [];
             for (const x of d.querySelectorAll("body, body *")) {
@@ -192,10 +190,28 @@ def test_nothing_overflows(browser, tmp_path, world, page, width):
                 if (r.right > d.documentElement.clientWidth + 1 || (x.scrollWidth > x.clientWidth + 1 && x.clientWidth > 1))
                     found.push(x.tagName + " " + x.className + " " + x.textContent.slice(0, 40));
             }
+            const body = e.target.contentWindow.getComputedStyle(d.body);
             document.body.dataset.found = JSON.stringify({width: d.documentElement.scrollWidth, rows: d.querySelectorAll("tr").length,
-                found: found.slice(0, 10)});
-        };""", width)
+                paper: body.backgroundColor, ink: body.color, found: found.slice(0, 10)});
+        };"""
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_overflows(browser, tmp_path, world, page, width):
+    wide = shown(browser, tmp_path, page(), OVERFLOWING, width)
     assert wide["rows"] > 20 and wide["width"] == width and wide["found"] == []
+
+
+def test_it_prints_black_on_white(browser, tmp_path, world, page):
+    """On A4 between margins, from a screen that is dark."""
+    path = page()
+    text = path.read_text()
+    assert text.count("@media print") == 1
+    path.write_text(text.replace("@media (prefers-color-scheme: dark)", "@media all"))
+    assert shown(browser, tmp_path, path, OVERFLOWING, 718)["paper"] != "rgb(255, 255, 255)", "control: it is dark"
+    path.write_text(path.read_text().replace("@media print", "@media all"))
+    sheet = shown(browser, tmp_path, path, OVERFLOWING, 718)
+    assert (sheet["paper"], sheet["ink"], sheet["width"], sheet["found"]) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)", 718, [])
 
 
 def test_an_overflow_would_be_seen(browser, tmp_path, world, page):
