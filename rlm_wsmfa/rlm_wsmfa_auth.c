@@ -265,7 +265,7 @@ rlm_rcode_t wsmfa_mod_authenticate(void *instance, REQUEST *request)
 		if (v && !loaded) return wsmfa_reply_apply(inst, request, v, &reply);
 	}
 	if (!v || v->ended || v->waits != WSMFA_VISIT_NOT_PARKED) {
-		REDEBUG("wsmfa in authenticate without wsmfa in authorize, or twice: see sites-available/wsmfa");
+		RERROR("wsmfa in authenticate without wsmfa in authorize, or twice: see sites-available/wsmfa");
 		return RLM_MODULE_REJECT;
 	}
 	if (v->answering) {

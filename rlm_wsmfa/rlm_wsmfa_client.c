@@ -66,7 +66,7 @@ bool wsmfa_client_read(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_c
 	if (!client || !client->cs) return true;
 	if (read_section(client->cs, out, &bad, &allowed)) return true;
 	/* start-up has looked at all that are in files; this one came later */
-	REDEBUG("client %s: %s: write %s", client->shortname, cf_pair_attr(bad), allowed);
+	RERROR("client %s: %s: write %s", client->shortname, cf_pair_attr(bad), allowed);
 	return false;
 }
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from place import TOP
+from place import SECRET, TOP
 
 MANUAL = (TOP / "raddb/mods-available/wsmfa").read_text()
 
@@ -126,6 +126,21 @@ def test_client_items(make_server):
         assert item in said and value in said, said
 
 
+def test_items_of_a_client_that_comes_later(place, make_server):
+    """A client that is read when its first packet comes, which start-up has not seen: a bad item refuses its logins."""
+    def client(value):
+        return f"client later {{\n\tipaddr = 127.0.0.12\n\tsecret = {SECRET}\n\twsmfa_mode = {value}\n}}\n"
+    person = place.person(services=["community"])
+    for value, becomes in (("telepathy", "reject"), ("append", "accept")):
+        server = make_server(more_clients=(
+            "client dynamic {\n\tipaddr = 127.0.0.0/24\n\tdynamic_clients = later\n\tdirectory = ${confdir}/later\n"
+            "\tlifetime = 3600\n}\nserver later {\nauthorize {\n\tok\n}\n}\n"),
+            settings={"default_service": "community", "unguarded_sites": "later"}, files={"later/127.0.0.12": client(value)}).start()
+        asked = server.client("127.0.0.12")
+        assert asked.ask(person.name, person.password).code == becomes, value
+        assert ("wsmfa_mode: write challenge, append or wait" in server.log()) == (becomes == "reject")
+
+
 # Key files: text, mode, owner; a word of the refusal.
 GOOD = "one " + base64.b64encode(bytes(range(32))).decode() + "\n"
 KEY_FILES = {
@@ -136,6 +151,7 @@ KEY_FILES = {
     "no base64": ("one !!!!\n", 0o600, "line 1"),
     "an id twice": (GOOD + GOOD, 0o600, "line 2"),
     "no id": (GOOD[4:], 0o600, "line 1"),
+    "longer than is read": (GOOD + "#" * 9000, 0o600, "too long"),
 }
 
 
@@ -151,6 +167,14 @@ def test_key_file(place, make_server, name):
 def test_key_file_is_missing(place, make_server):
     said = make_server(settings={"key_file": f'"{place.home}/no-such-key"'}).refuses()
     assert "no-such-key" in said and "wsmfactl key init" in said, said
+
+
+def test_key_file_that_breaks_off(place, make_server):
+    """A file whose reading fails, as on a broken disk: what came before is no ring. Here, a process's own memory at address 0."""
+    said = make_server(settings={"key_file": '"/proc/self/mem"'}, server={"user": "root", "group": "root"}).refuses()
+    assert "Input/output error" in said, said
+    done = place.wsmfactl("--key-file", "/proc/self/mem", "totp", "add", "nobody", check=False)
+    assert done.returncode == 1 and "Input/output error" in done.stderr, done
 
 
 def test_key_file_is_a_folder(place, make_server):
