@@ -184,28 +184,43 @@ bool wsmfa_visit_take(struct wsmfa_service const *s, struct wsmfa_visit *v, uint
 
 static void act(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply);
 
+/** The reply is made: what it was made of need not wait, as the visit does, until the host is done with the request. */
+static void forget_secrets(struct wsmfa_visit *v, struct wsmfa_reply const *reply)
+{
+	if (reply->kind == WSMFA_REPLY_PARK)
+		return;
+	OPENSSL_cleanse(&v->random, sizeof(v->random));
+	OPENSSL_cleanse(&v->appended, sizeof(v->appended));
+	OPENSSL_cleanse(v->password, sizeof(v->password));
+	wsmfa_answer_wipe(&v->answer);
+	OPENSSL_cleanse(v->plan.ask.code, sizeof(v->plan.ask.code));
+	OPENSSL_cleanse(v->plan.ask.key, sizeof(v->plan.ask.key));
+}
+
 void wsmfa_visit_begin(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
 {
 	memset(reply, 0, sizeof(*reply));
-	if (!prepare(s, v)) {
+	if (prepare(s, v)) {
+		memcpy(v->next_state, v->random.state, sizeof(v->next_state));
+		wsmfa_flow_start(&v->login, &v->appended, &v->plan);
+		act(s, v, reply);
+	} else {
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
-		return;
 	}
-	memcpy(v->next_state, v->random.state, sizeof(v->next_state));
-	wsmfa_flow_start(&v->login, &v->appended, &v->plan);
-	act(s, v, reply);
+	forget_secrets(v, reply);
 }
 
 void wsmfa_visit_answer(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_reply *reply)
 {
 	memset(reply, 0, sizeof(*reply));
 	v->typed = true; /* only those were asked; what comes with a State is typed text */
-	if (!prepare(s, v) || (v->taken != WSMFA_TAKE_TAKEN && v->taken != WSMFA_TAKE_REPEAT)) {
+	if (prepare(s, v) && (v->taken == WSMFA_TAKE_TAKEN || v->taken == WSMFA_TAKE_REPEAT)) {
+		wsmfa_flow_answer(&v->login, &v->question, &v->answer, &v->plan);
+		act(s, v, reply);
+	} else {
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
-		return;
 	}
-	wsmfa_flow_answer(&v->login, &v->question, &v->answer, &v->plan);
-	act(s, v, reply);
+	forget_secrets(v, reply);
 }
 
 /** A push that can't be sent at the moment: another way's question takes its place behind the same judgement, or none. */
@@ -324,4 +339,5 @@ void wsmfa_visit_resume(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 		break;
 	}
 	v->waits = WSMFA_VISIT_NOT_PARKED;
+	forget_secrets(v, reply);
 }
