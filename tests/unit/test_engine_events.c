@@ -117,11 +117,54 @@ static void a_refused_event_is_found(void **state)
 	queue_said = NULL;
 }
 
+#define ADDERS     4
+#define ADDED_EACH 50000
+
+static void *adder(void *ctx)
+{
+	struct wsmfa_event const event = { .at = 1, .outcome = WSMFA_OUTCOME_DENIED };
+
+	for (int i = 0; i < ADDED_EACH; i++)
+		wsmfa_events_add(ctx, &event);
+	return NULL;
+}
+
+/** Workers find the queue full while the engine is refused one event after another: none is lost uncounted, none is counted twice. */
+static void threads_lose_no_count(void **state)
+{
+	struct wsmfa_event const event = { .at = 1, .outcome = WSMFA_OUTCOME_DENIED };
+	pthread_t threads[ADDERS];
+	struct wsmfa_events es;
+
+	(void)state;
+	wsmfa_events_init(&es);
+	es.db_ops = &queue_db;
+	es.log = log_last;
+	es.batch_max = 1;
+	queue_up = true;
+	for (int i = 0; i < WSMFA_EVENTS_MAX; i++)
+		wsmfa_events_add(&es, &event);
+	for (int i = 0; i < ADDERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, adder, &es), 0);
+	for (int i = 0; i < WSMFA_EVENTS_MAX / 2; i++) {
+		wsmfa_events_flush(&es);
+		queue_done(queue_ctx, WSMFA_DB_REFUSED, NULL, 0);
+	}
+	for (int i = 0; i < ADDERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_true(es.lost > WSMFA_EVENTS_MAX / 2);
+	assert_int_equal(es.len + es.lost, WSMFA_EVENTS_MAX + ADDERS * ADDED_EACH);
+	wsmfa_events_free(&es);
+	free(queue_said);
+	queue_said = NULL;
+}
+
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(a_full_queue_tells_its_loss),
 		cmocka_unit_test(a_refused_event_is_found),
+		cmocka_unit_test(threads_lose_no_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
