@@ -34,6 +34,7 @@ AWS_KEY = "AKIDEXAMPLE"
 AWS_SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TWILIO_SID = "AC00000000000000000000000000000001"
 TWILIO_TOKEN = "twilio-token"
+EVIL_ID = "../_reset?a=b&c#d e%0d%0a{id}\r\nX-Evil: 1\"\\"
 CONTROL = "text \x1b[31m\x00\r\nX-Evil: 1\x7f \x9b and code 708"
 
 
@@ -283,7 +284,7 @@ def generic_push(request, action):
             return reply(200, {"result": words[action]})
         if action == "noid":
             return reply(200, {"result": "waiting"})
-        ident = state.next_id("push/")
+        ident = state.next_id(EVIL_ID if action == "evilid" else "push/")
         state.ask(ident)
         value = {"id": ident, "result": "waiting"}
         if action == "show":
