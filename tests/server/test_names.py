@@ -1,0 +1,79 @@
+"""Who is an account can't be told by time: a wrong password costs the same work for a known name and for any other.
+
+Apart from test_bad_input.py, where what the reply says is compared. Distributions are printed, medians of samples taken in turn
+are compared, within a factor that a loaded machine keeps and that the work of a hash is far beyond.
+"""
+import os
+import statistics
+import time
+
+import pytest
+
+from place import Person
+
+SAMPLES = int(os.environ.get("WSMFA_TIMINGS", 30))
+FACTOR = 1.7  # between two medians; without the decoy's work it is above 10
+
+
+@pytest.fixture(scope="module")
+def known(place):
+    """Accounts as `wsmfactl account add` makes them, by what becomes of a login with the right password."""
+    def person(kind):
+        name = f"{kind.replace(' ', '-')}-{next(place.numbers)}"
+        place.wsmfactl("account", "add", name, "--org", "Names", "--region", "EMEA", "--service", "elements", "--password-stdin",
+                       stdin="the right one\n")
+        return Person(place, place.value("select id from wsmfa.account where name = %s", name), name, "the right one")
+    people = {kind: person(kind) for kind in ("enrolled", "not enrolled", "disabled", "waiting")}
+    for kind in ("enrolled", "disabled", "waiting"):
+        people[kind].add_totp()
+    place.sql("update wsmfa.account set disabled_at = now() where id = %s", people["disabled"].id)
+    place.sql("insert into wsmfa.station_wait (account_id, station, consecutive, waits, locked_until, at) "
+              "select %s, 'client:' || c, 10, 1, now() + interval '1 hour', now() from unnest('{127.0.0.1,127.0.0.2}'::text[]) c",
+              people["waiting"].id)
+    return people
+
+
+def measure(place, client, known, typed, samples):
+    """Seconds of each kind's replies, taken in turn; and that nothing else tells them apart."""
+    took = {kind: [] for kind in (*known, "unknown")}
+    for _ in range(samples):
+        replies = set()
+        for kind, times in took.items():
+            name = known[kind].name if kind in known else f"nobody-{next(place.numbers)}"
+            packet = client.build([("User-Name", name)], typed)
+            began = time.perf_counter()
+            reply = client.send(packet)
+            times.append(time.perf_counter() - began)
+            replies.add((reply.code, reply.message, tuple(reply.names)))
+        assert len(replies) == 1 and replies.pop()[0] == "reject"
+    return took
+
+
+def told(took):
+    """Tenth, half and nine tenths of each kind's samples; how often a slower one of a pair is the known name."""
+    lines = []
+    for kind, times in took.items():
+        tenths = statistics.quantiles(times, n=10)
+        slower = sum((a > b) + (a == b) / 2 for a in times for b in took["unknown"]) / len(times) ** 2
+        lines.append(f"{kind} {tenths[0] * 1e3:.2f} {tenths[4] * 1e3:.2f} {tenths[8] * 1e3:.2f} ms ({slower:.2f})")
+    return "; ".join(lines)
+
+
+def ratio(took):
+    medians = [statistics.median(times) for times in took.values()]
+    return max(medians) / min(medians)
+
+
+@pytest.mark.parametrize("source,typed", [("127.0.0.1", "a guess"), ("127.0.0.2", "a guess,123456")], ids=["challenge", "append"])
+def test_known_and_unknown_names_take_the_same_time(place, server, known, record_property, source, typed):
+    took = measure(place, server.client(source), known, typed, SAMPLES)
+    record_property(f"wrong password at {source}, 10 50 90 % (slower than unknown)", told(took))
+    assert ratio(took) < FACTOR, told(took)
+
+
+def test_control_without_the_decoys_work(place, make_server, known, record_property):
+    """A decoy that costs nothing: time would tell, and the comparison above would see it."""
+    server = make_server(settings={"decoy_password": '"{clear}x"'}).start()
+    took = measure(place, server.client(), known, "a guess", 10)
+    record_property("the same with a decoy without work", told(took))
+    assert ratio(took) > FACTOR, told(took)
