@@ -5,24 +5,38 @@ import time
 import pytest
 
 from place import Place, wait_for
+from told import told
+
+
+SEARCHED = pytest.StashKey()
+
+
+def keeps_secrets(config, place, name):
+    """The end of a world: in nothing that it wrote is a secret of its people, servers or questions."""
+    try:
+        place.mend()
+        secrets, octets, lines = told(place)
+        config.stash.setdefault(SEARCHED, []).append(f"{secrets} secrets in {octets} octets of logs and records of the {name}: {len(lines)} found")
+        assert not lines, lines[:20]
+    finally:
+        place.close()
 
 
 @pytest.fixture(scope="session")
-def place():
+def place(request):
     # Whoever ends the run early must not leave daemons behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     made = Place()
     yield made
-    made.close()
+    keeps_secrets(request.config, made, "shared world")
 
 
 @pytest.fixture(scope="session")
-def broken_before():
+def broken_before(request):
     """A world whose database may break: the shared one serves all others."""
     made = Place()
     yield made
-    made.mend()
-    made.close()
+    keeps_secrets(request.config, made, "frail world")
 
 
 @pytest.fixture
@@ -98,9 +112,10 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"log of {name}", text))
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """What tests measured and did not judge."""
     lines = [f"{name}: {value}" for report in terminalreporter.getreports("passed") for name, value in report.user_properties]
+    lines += config.stash.get(SEARCHED, [])
     if lines:
         terminalreporter.section("measured")
         for line in lines:

@@ -68,6 +68,7 @@ class Place:
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="wsmfa-test-", dir=under))
         self.home.chmod(0o755)
         self.servers = []
+        self.people = []
         self.cluster = world.Cluster(self.home / "pg")
         self.database = world.DATABASE
         self.connections = threading.local()
@@ -101,7 +102,9 @@ class Place:
 
     def connect(self, database=None, user=world.SUPERUSER):
         c = psycopg2.connect(host=str(self.cluster.home), port=self.cluster.port, user=user,
-                             dbname=database or self.database, options="-c synchronous_commit=off")
+                             dbname=database or self.database,
+                             # What tests themselves do wrong, with passwords in it, is no line of the log.
+                             options="-c synchronous_commit=off -c log_min_error_statement=panic")
         c.autocommit = True
         return c
 
@@ -228,6 +231,7 @@ class Person:
         self.keys = []
         self.recovery = []
         self.used = {}
+        place.people.append(self)
 
     def add_totp(self, key=None, algorithm="sha1", digits=6, period=30, confirmed=True, seal_for=None, key_id="first",
                  ring_key=None):

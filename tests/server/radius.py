@@ -21,6 +21,7 @@ NAMES = {
 }
 WORDS = {number: name for name, number in NAMES.items()}
 MICROSOFT = 311
+STATES = set()  # all that were received
 
 
 def hide(password, secret, authenticator):
@@ -63,6 +64,8 @@ class Reply:
             assert size >= 2 and at + size <= length, "the reply's attributes are well formed"
             self.attributes.append((WORDS.get(kind, kind), data[at + 2:at + size]))
             at += size
+        if self.state:
+            STATES.add(self.state)
         authenticator = request[4:20]
         digest = hashlib.md5(data[:4] + authenticator + data[20:] + secret).digest()
         assert digest == data[4:20], "the Response Authenticator is right"
