@@ -158,7 +158,7 @@ def test_answers_are_lost(place, make_server, recovers, record_property):
 
 
 @pytest.mark.parametrize("table", ["challenge", "authenticator", "account_service", "account"])
-def test_a_row_deleted_in_mid_login(place, make_server, table):
+def test_a_row_deleted_in_mid_login(place, make_server, recovers, record_property, table):
     """The right answer comes when what it is judged by is gone."""
     server = make_server().start()
     client = server.client()
@@ -167,11 +167,12 @@ def test_a_row_deleted_in_mid_login(place, make_server, table):
     column = "id" if table == "account" else "account_id"
     place.sql(f"delete from wsmfa.{table} where {column} = %s", person.id)
     reply = client.ask(person.name, person.code(), state)
+    record_property(f"{table} deleted between question and answer: the client saw", reply)
     assert reply.code == ("accept" if table == "account_service" else "reject"), "only the factors count"
-    assert logs_in(place, server)
+    recovers(lambda: logs_in(place, server), f"{table} deleted in mid-login")
 
 
-def test_a_push_deleted_while_it_waits(place, make_server):
+def test_a_push_deleted_while_it_waits(place, make_server, record_property):
     server = make_server(settings={"push_timeout": 10}).start()
     person = place.person(push=True)
     client = server.client("127.0.0.3")
@@ -179,6 +180,7 @@ def test_a_push_deleted_while_it_waits(place, make_server):
     push = pending(place, person)
     place.sql("delete from wsmfa.challenge where id = %s", push[0])
     reply = client.wait(packet, 30)
+    record_property("a push deleted while it waits: the client saw", reply)
     assert reply is not None and reply.code == "reject"
 
 
