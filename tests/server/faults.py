@@ -26,6 +26,22 @@ def cut_all(place):
     place.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wsmfa_radius'")
 
 
+def at_once(things):
+    """Runs all of them in threads that begin together."""
+    results = [None] * len(things)
+    barrier = threading.Barrier(len(things))
+
+    def run(i, thing):
+        barrier.wait()
+        results[i] = thing()
+    threads = [threading.Thread(target=run, args=(i, t)) for i, t in enumerate(things)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return results
+
+
 class Crowd:
     """People who log in, each with one code, half of them by append and half by a question; who is refused tries again. The last
     quarter comes when `rest` is set."""

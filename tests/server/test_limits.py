@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from faults import at_once
 from place import DAY, TOP, now, wait_for
-from test_replay import at_once
 
 MANUAL = (TOP / "raddb/mods-available/wsmfa").read_text()
 

@@ -1,67 +1,8 @@
-"""One code, one question, one login: replays, repeats after a fail-over, and many at once."""
-import threading
-import time
-
+"""One code, one question, one login: replays, and repeats after a fail-over. Many at once: test_races.py."""
 import pytest
 
+from faults import at_once
 from place import wait_for
-
-
-def at_once(things):
-    """Runs all of them in threads that begin together."""
-    results = [None] * len(things)
-    barrier = threading.Barrier(len(things))
-
-    def run(i, thing):
-        barrier.wait()
-        results[i] = thing()
-    threads = [threading.Thread(target=run, args=(i, t)) for i, t in enumerate(things)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return results
-
-
-def test_forty_logins_with_one_code(place, server):
-    person = place.person(totp=True)
-    clients = [server.client() for _ in range(40)]
-    states = [c.ask(person.name, person.password).state for c in clients]
-    at = time.time()  # one moment for all codes: a step may begin in between
-    code = person.code(at=at)
-    replies = at_once([lambda c=c, s=s: c.ask(person.name, code, s, timeout=30) for c, s in zip(clients, states)])
-    assert [r.code for r in replies].count("accept") == 1
-    # Right codes that were accepted before are refused and not counted.
-    client = server.client()
-    for steps in (0, -1):
-        state = client.ask(person.name, person.password).state
-        assert client.ask(person.name, person.code(steps, at=at), state).code != "accept"
-    state = client.ask(person.name, person.password).state
-    assert client.ask(person.name, person.code(1, at=at), state).code == "accept"
-
-
-def test_forty_appended_codes(place, server):
-    person = place.person(totp=True)
-    clients = [server.client("127.0.0.2") for _ in range(40)]
-    field = f"{person.password},{person.code()}"
-    replies = at_once([lambda c=c: c.ask(person.name, field, timeout=30) for c in clients])
-    assert [r.code for r in replies].count("accept") == 1
-
-
-def test_one_state_answered_forty_times_at_once(place, server):
-    """Forty different packets; one guess each question."""
-    person = place.person(totp=True)
-    state = server.client().ask(person.name, person.password).state
-    clients = [server.client() for _ in range(40)]
-    code = person.code()
-    wrong = [person.wrong_code() for _ in range(39)]
-    replies = at_once([lambda c=c, a=a: c.ask(person.name, a, state, timeout=30)
-                       for c, a in zip(clients, [code, *wrong])])
-    codes = [r.code for r in replies]
-    assert codes.count("accept") + codes.count("challenge") >= 1
-    assert codes.count("accept") <= 1
-    failures = [e for e in place.events(person.name) if e["outcome"] == "failed_second_factor"]
-    assert len(failures) <= 1
 
 
 def test_a_fail_over_repeats_the_outcome(place, server, make_server):
