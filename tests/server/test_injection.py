@@ -18,7 +18,7 @@ HOSTILE = {
     "url": "x&to=%2b358409999999&text=evil&password=evil#y?z=/../%00%0d%0ax-evil:%201",
     "json": "x\",\"to\":\"+358409999999\",\"evil\":{\"a\":[1]},\"b\":\"\\u0022\\",
     "xml": "x]]><evil a=\"1\">&lt;&#10;</evil><!--",
-    "template": "{text}{password}{token}{to}{id}{}{{account}}{account",
+    "template": "{text}{password}{token}{to}{id}{}{account}{account",
     "expansion": "%{user-password}%{control:cleartext-password}%{sql:select 1}%{exec:/bin/id}%{%{x}:-y}%",
     "shell": "$(id)`id`;id|id&id>/tmp/evil",
     "format": "%s%n%1$s%-2000000d%%",

@@ -46,7 +46,7 @@ class Mutator:
     """From a good packet to a strange one that is often still decoded. The same seed, the same sequence."""
 
     def __init__(self, secret, seed):
-        self.secret, self.rng = secret, random.Random(seed)
+        self.secret, self.rng, self.id = secret, random.Random(seed), 0
 
     def value(self, old):
         rng = self.rng
@@ -77,7 +77,8 @@ class Mutator:
     def mutate(self, packet):
         rng = self.rng
         body = encode([(k, v[:253]) for k, v in self.attributes(cut(packet))])[:4076]
-        made = packet[:1] + bytes([rng.randrange(256)]) + struct.pack("!H", 20 + len(body)) + packet[4:20] + body
+        self.id = (self.id + 1) % 256  # not one that the host is still busy with
+        made = packet[:1] + bytes([self.id]) + struct.pack("!H", 20 + len(body)) + packet[4:20] + body
         if rng.random() < 0.9:
             made = sign(made, self.secret)
         if rng.random() < 0.1:
@@ -111,12 +112,10 @@ def seeds(client, enrolled, phone, free):
 
 
 def received(sockets, pause):
-    """Whatever has come, as codes."""
+    """Whatever comes until nothing has come for a while, as codes."""
     found = []
     while ready := select.select(sockets, [], [], pause)[0]:
-        for s in ready:
-            found.append(s.recv(4096)[0])
-        pause = 0
+        found += [s.recv(4096)[0] for s in ready]
     return found
 
 
