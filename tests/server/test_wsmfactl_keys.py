@@ -83,12 +83,12 @@ def test_rotation_does_not_mind_what_a_killed_one_left(js, ctl, keys):
     assert js("key", "rotate")[0]["resealed"] == 1 and not keys.with_suffix(".new").exists()
 
 
-def beat(place, name, keys, engine="running", ago=0):
+def beat(place, name, keys, engine="running", ago=0, started=3600, parked=0, breakers="{}"):
     """A server's heartbeat: the ids of its keys are an array, or NULL as a server of before says nothing."""
     connection = place.connect(place.database)
     with connection, connection.cursor() as cursor:
-        cursor.execute("select wsmfa.heartbeat(%s, '1', now() - interval '1 h', now() - %s * interval '1 s', %s, 0, '{}', '{}', 30, 30, %s)",
-                       (name, ago, engine, keys))
+        cursor.execute("select wsmfa.heartbeat(%s, '1', now() - %s * interval '1 s', now() - %s * interval '1 s', %s, %s, %s, '{}', 30, 30, %s)",
+                       (name, started, ago, engine, parked, breakers, keys))
     connection.close()
 
 
@@ -106,8 +106,8 @@ def test_rotation_waits_until_every_server_holds_the_key(place, js, ctl, keys):
         assert "restart" in done.stdout and [w for w in ("s", "old", "off", "gone") if f"server {w} has not told" in done.stderr] == ["s", "old"]
         assert len(key_ids(keys)) == 2 and key_ids(keys)[0] == first, "the new key opens, and does not seal"
     second = key_ids(keys)[1]
-    beat(place, "old", [first])
-    place.sql("update wsmfa.server set started_at = now()")
+    for name in ("s", "old"):
+        beat(place, name, [first], started=0)
     assert json.loads(ctl("key", "rotate", "--json").stdout) == [{"key": second, "resealed": 0, "servers_behind": 2}], \
         "restarted, and without the key"
     beat(place, "s", [first, second])
@@ -150,6 +150,17 @@ def test_doctor_finds_a_healthy_installation_healthy(place, server, js, ctl):
     # Other tests seal rows for the wrong account on purpose, and have clients that send no signature.
     assert [f for f in found if f["status"] == "failed" and f["check"] not in ("sealed keys", "clients")] == []
     assert checks["site"]["detail"] == "1 server behind the gate"
+
+
+def test_doctor_tells_how_each_server_is(place, ctl, keys):
+    beat(place, "well", None)
+    beat(place, "off", None, engine="stopped", ago=3600)
+    beat(place, "silent", None, ago=3600)
+    beat(place, "cut off", None, parked=7, breakers='{"sms": "open", "push": "closed"}')
+    found = {f["detail"].split(" ")[0]: (f["status"], f["detail"])
+             for f in json.loads(ctl("doctor", "--json", code=1).stdout) if f["check"] == "servers"}
+    assert {name: status for name, (status, _) in found.items()} == {"well": "ok", "off": "ok", "silent": "failed", "cut": "warning"}
+    assert "7 parked" in found["cut"][1] and "sms open" in found["cut"][1] and "push" not in found["cut"][1]
 
 
 @pytest.mark.parametrize("file, old, new, check, said", [
