@@ -60,6 +60,7 @@ static void banner_is_over(struct wsmfa_login const *login, struct wsmfa_plan *o
 static bool enrolment_stands(struct wsmfa_login const *login, struct wsmfa_question const *question,
 			     struct wsmfa_plan *out)
 {
+	enum wsmfa_kind const kind = wsmfa_ask_kind(question->kind);
 	struct wsmfa_secret key;
 	bool opens = true;
 
@@ -68,9 +69,16 @@ static bool enrolment_stands(struct wsmfa_login const *login, struct wsmfa_quest
 		refuse_or_repeat(login, WSMFA_REASON_ENROLLED_ELSEWHERE, WSMFA_TEXT_REFUSE_ELSEWHERE, out);
 		return false;
 	}
-	if (!login->enrollable) {
+	/* the method that is being proven may have been forbidden meanwhile, or its number taken off file */
+	if (!login->enrollable || (kind != WSMFA_KIND_NONE && !(login->enrollable & KIND_BIT(kind)))) {
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED,
 				  WSMFA_TEXT_REFUSE_ENROLL);
+		return false;
+	}
+	if (question->kind != WSMFA_ASK_ENROLL_TICKET && wsmfa_grace_ended(login, question->opened_at)) {
+		wsmfa_plan_ask(wsmfa_ask_enroll(login, false, question->attempt, &out->ask), login->ruling.reason, out);
+		if (out->move == WSMFA_MOVE_ASK)
+			wsmfa_plan_aside(out, WSMFA_REASON_ENROLLING);
 		return false;
 	}
 	if (question->kind == WSMFA_ASK_ENROLL_TOTP) {

@@ -374,7 +374,7 @@ static wsmfa_time_t later(wsmfa_time_t a, wsmfa_time_t b)
 }
 
 /** Is the password alone enough to enrol? Until enroll_grace after the latest of enforcement, creation and scope. */
-static bool within_grace(struct wsmfa_login const *login)
+static bool within_grace(struct wsmfa_login const *login, wsmfa_time_t at)
 {
 	struct wsmfa_account const *account = login->account;
 	wsmfa_time_t const from = later(later(account->enforce_from, account->created_at), account->in_scope_from);
@@ -383,7 +383,12 @@ static bool within_grace(struct wsmfa_login const *login)
 		return false;
 	if (from >= WSMFA_TIME_FOREVER - login->set->enroll_grace)
 		return true;
-	return login->at < from + login->set->enroll_grace;
+	return at < from + login->set->enroll_grace;
+}
+
+bool wsmfa_grace_ended(struct wsmfa_login const *login, wsmfa_time_t since)
+{
+	return within_grace(login, since) && !within_grace(login, login->at);
 }
 
 bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_t attempt, struct wsmfa_ask *out)
@@ -392,7 +397,7 @@ bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_
 
 	if (!kinds)
 		return false;
-	if (!ticket_given && !within_grace(login)) {
+	if (!ticket_given && !within_grace(login, login->at)) {
 		ask_begin(login, WSMFA_ASK_ENROLL_TICKET, WSMFA_TEXT_ASK_ENROLL_TICKET, attempt, out);
 		return true;
 	}

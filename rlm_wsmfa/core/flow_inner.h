@@ -52,6 +52,12 @@ bool wsmfa_ask_first(struct wsmfa_login const *login, uint32_t kinds, int32_t at
 /** First question of an enrolment: the ticket where one is needed, else the method, else the only method. */
 bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_t attempt, struct wsmfa_ask *out);
 
+/**
+ * Did the time in which the password alone is enough end since then? A question that was put in that time was put without a
+ * ticket, one that was put later needed it.
+ */
+bool wsmfa_grace_ended(struct wsmfa_login const *login, wsmfa_time_t since);
+
 /** The question that proves a new authenticator. */
 bool wsmfa_ask_enroll_kind(struct wsmfa_login const *login, enum wsmfa_kind kind, int32_t attempt,
 			   struct wsmfa_ask *out);

@@ -83,6 +83,34 @@ static void grace_begins_with_enforcement(void **state)
 	assert_int_equal(login_asked(&w), WSMFA_ASK_ENROLL_TOTP);
 }
 
+/* It ends for a dialogue that began in it too, which "?" could keep open for ever: from then on a ticket is asked for, once. */
+static void grace_ends_in_the_middle(void **state)
+{
+	static char const *const said[] = { "{shown}", "?", "totp", "" };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(said); i++) {
+		login_begin(&w);
+		login_person(&w, "created=-1000 phone=" PHONE);
+		wsmfa_mem_organization(w.store, w.person.organization, ~0U, w.now - 60 * WSMFA_DAY,
+				       w.now - 30 * WSMFA_DAY + WSMFA_SECOND);
+		login_say(&w, "{password}");
+		login_say(&w, "totp");
+		assert_int_equal(login_asked(&w), WSMFA_ASK_ENROLL_TOTP);
+		w.now += WSMFA_SECOND;
+		login_say(&w, said[i]);
+		login_expect(&w, "challenge *ticket*:");
+		assert_false(login_enrolled(&w));
+		login_ticket(&w);
+		login_say(&w, "{ticket}");
+		login_say(&w, "totp");
+		login_expect(&w, "challenge Add this key*");
+		login_say(&w, "{shown}");
+		login_expect(&w, "accept");
+		login_end(&w);
+	}
+}
+
 /* ---- an app ---- */
 
 static void the_key_can_be_typed(void **state)
@@ -314,6 +342,31 @@ static void the_number_on_file(void **state)
 	login_expect(&w, "accept");
 }
 
+/* A method that the organization forbids in the middle is not enrolled by its proof; the one that is left can be. */
+static void forbidden_in_the_middle(void **state)
+{
+	static char const *const methods[] = { "sms", "totp" };
+	static char const *const proofs[] = { "{sms}", "{shown}" };
+	static uint32_t const left[] = { 1U << WSMFA_KIND_TOTP, 1U << WSMFA_KIND_SMS };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(methods); i++) {
+		login_begin(&w);
+		login_person(&w, "phone=" PHONE);
+		login_say(&w, "{password}");
+		login_say(&w, methods[i]);
+		login_expect(&w, "challenge *:");
+		wsmfa_mem_organization(w.store, w.person.organization, left[i], w.now - 2 * WSMFA_DAY, w.now - WSMFA_DAY);
+		login_say(&w, proofs[i]);
+		login_expect(&w, "reject A second factor is needed to log in*");
+		assert_false(login_enrolled(&w));
+		login_anew(&w, "{password}");
+		login_say(&w, proofs[1 - i]);
+		login_expect(&w, "accept");
+		login_end(&w);
+	}
+}
+
 static void the_code_of_an_enrolment_expires(void **state)
 {
 	(void)state;
@@ -523,6 +576,7 @@ int main(void)
 {
 	static struct CMUnitTest const single[] = {
 		ONE(grace_begins_with_enforcement),
+		cmocka_unit_test(grace_ends_in_the_middle),
 		ONE(the_key_can_be_typed),
 		ONE(the_first_code_confirms),
 		ONE(the_step_of_the_proof_is_burnt),
@@ -534,6 +588,7 @@ int main(void)
 		ONE(deleted_in_the_middle),
 		ONE(moved_in_the_middle),
 		ONE(the_number_on_file),
+		cmocka_unit_test(forbidden_in_the_middle),
 		ONE(the_code_of_an_enrolment_expires),
 		ONE(changing_the_method_keeps_the_attempts),
 		ONE(sent_again),
