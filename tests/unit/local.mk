@@ -139,6 +139,7 @@ tests_unit_test_store_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_test_store_phones_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 endif
 
+dist_check_SCRIPTS += tests/unit/configure_refuses
 dist_check_SCRIPTS += tests/unit/core_purity
 dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
