@@ -143,7 +143,9 @@ enum ctl_exit ctl_account_ticket(struct ctl *c, struct ctl_args const *a)
 	else
 		res = ctl_query(
 			c,
-			"INSERT INTO wsmfa.ticket (account_id, hash, expires_at)"
+			"WITH older AS (UPDATE wsmfa.ticket SET expires_at = statement_timestamp() WHERE account_id = $1"
+			" AND used_at IS NULL AND expires_at > statement_timestamp())"
+			" INSERT INTO wsmfa.ticket (account_id, hash, expires_at)"
 			" VALUES ($1, $2::bytea, statement_timestamp() + make_interval(hours => $3)) RETURNING expires_at",
 			3, account.id, hex, hours_text);
 	if (res) {

@@ -212,6 +212,9 @@ def test_ticket(place, js, ctl, account):
     hashes = place.sql("select octet_length(t.hash) from wsmfa.ticket t join wsmfa.account a on a.id = t.account_id "
                        "where a.name = %s", account)
     assert hashes == [(32,), (32,)]
+    # Older ones are void, and stay so when this one is used or its hour is over.
+    assert place.value("select count(*) from wsmfa.ticket t join wsmfa.account a on a.id = t.account_id "
+                       "where a.name = %s and t.used_at is null and t.expires_at > now()", account) == 1
     ctl("account", "ticket", account, "--hours", 0, code=2)
 
 
