@@ -6,14 +6,20 @@ import pytest
 HEADER = "name,organization,region,services,password,phone,totp_secret,push_provider,push_device"
 
 
-@pytest.fixture
-def ctl(place):
+def runner(place, quiet=False):
+    """Runs wsmfactl, of which an exit code is expected, and gives the finished process. quiet: it says something just when it fails."""
     def run(*words, stdin=None, code=0):
         done = place.wsmfactl(*words, stdin=stdin, check=False)
         assert "Sanitizer" not in done.stderr, done.stderr
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+        assert not quiet or (done.stderr == "") == (code == 0), done.stderr
         return done
     return run
+
+
+@pytest.fixture
+def ctl(place):
+    return runner(place)
 
 
 @pytest.fixture

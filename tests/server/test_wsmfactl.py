@@ -9,6 +9,7 @@ import urllib.parse
 
 import pytest
 
+from commands import js, runner  # noqa: F401
 from place import totp
 
 HOUR = datetime.timedelta(hours=1)
@@ -16,19 +17,7 @@ HOUR = datetime.timedelta(hours=1)
 
 @pytest.fixture
 def ctl(place):
-    """Runs wsmfactl and gives the finished process; it never prints a traceback of a sanitizer."""
-    def run(*words, stdin=None, code=0):
-        done = place.wsmfactl(*words, stdin=stdin, check=False)
-        assert "Sanitizer" not in done.stderr, done.stderr
-        assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
-        assert (done.stderr == "") == (code == 0), done.stderr
-        return done
-    return run
-
-
-@pytest.fixture
-def js(ctl):
-    return lambda *words, stdin=None: json.loads(ctl(*words, "--json", stdin=stdin).stdout)
+    return runner(place, quiet=True)
 
 
 @pytest.fixture
