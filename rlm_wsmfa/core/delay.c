@@ -94,8 +94,6 @@ uint32_t wsmfa_delay_table_fail(struct wsmfa_delay_table *table, char const *nam
 		before = left_of(entry, at);
 	else
 		entry = make_room(table, hash, at);
-	if (entry->failures == 0)
-		table->used++;
 	entry->name = hash;
 	entry->at = at;
 	entry->failures = before < COUNT_MAX ? before + 1 : COUNT_MAX;
@@ -104,13 +102,8 @@ uint32_t wsmfa_delay_table_fail(struct wsmfa_delay_table *table, char const *nam
 
 void wsmfa_delay_table_forget(struct wsmfa_delay_table *table, char const *name)
 {
-	struct wsmfa_delay_entry *entry;
+	struct wsmfa_delay_entry *entry = find(table, name_hash(table, name));
 
-	if (table->used == 0)
-		return; // nobody has failed lately: the common case needs no hash
-	entry = find(table, name_hash(table, name));
-	if (entry) {
+	if (entry)
 		memset(entry, 0, sizeof(*entry));
-		table->used--;
-	}
 }

@@ -5,7 +5,6 @@
 #ifndef WSMFA_CORE_DELAY_H
 #define WSMFA_CORE_DELAY_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/types.h"
@@ -34,7 +33,6 @@ struct wsmfa_delay_entry {
  */
 struct wsmfa_delay_table {
 	uint8_t key[16];
-	size_t used; //!< entries that are not free.
 	struct wsmfa_delay_entry entries[WSMFA_DELAY_BUCKETS][WSMFA_DELAY_BUCKET_SIZE];
 };
 
