@@ -85,7 +85,7 @@ rlm_rcode_t wsmfa_mod_post_proxy(void *instance, REQUEST *request)
 	if (!is_parked(v)) return RLM_MODULE_NOOP;
 	v = wsmfa_request_wake(inst, request);
 	if (!v) {
-		REDEBUG("out of memory: refused");
+		RERROR("out of memory: refused");
 		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
 		set_proxy_code(request, PW_CODE_ACCESS_REJECT);
 		return RLM_MODULE_FAIL;
