@@ -21,7 +21,7 @@ static void seals_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
 		long n = strtol(PQgetvalue(res, i, 1), NULL, 10);
 
 		total += n;
-		if (!wsmfa_keyring_has(ring, PQgetvalue(res, i, 0))) {
+		if (*PQgetvalue(res, i, 0) && !wsmfa_keyring_has(ring, PQgetvalue(res, i, 0))) {
 			lacking += n;
 			ctl_found(d, CTL_BAD, "sealed keys",
 				  "%ld rows are sealed with key %s, which the key file lacks; restore that line", n,
@@ -50,8 +50,8 @@ static void seals_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
 	}
 	if (res && broken > lacking)
 		ctl_found(d, CTL_BAD, "sealed keys",
-			  "%ld of the newest %d rows do not open: they were sealed by another key of the same "
-			  "id, or for another account",
+			  "%ld of the newest %d rows do not open: they are damaged, or were sealed by another key of "
+			  "the same id or for another account",
 			  broken, PQntuples(res));
 	else if (res && !lacking)
 		ctl_found(d, CTL_GOOD, "sealed keys", "%ld, by keys that the file has; the newest %d open", total,
@@ -65,7 +65,7 @@ static void held_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
 	PGresult *res = ctl_doctor_ask(d, "held keys",
 				       "SELECT s.name, k.id, k.count FROM wsmfa.server s, (SELECT " CTL_SEALED_BY
 				       " AS id, count(*)" CTL_SEALED " GROUP BY 1) k"
-				       " WHERE " CTL_SERVER_LIVES " AND k.id <> ALL (s.keys) ORDER BY 1, 2");
+				       " WHERE " CTL_SERVER_LIVES " AND k.id <> '' AND k.id <> ALL (s.keys) ORDER BY 1, 2");
 	bool good = res && !PQntuples(res);
 
 	for (int i = 0; res && i < PQntuples(res); i++)

@@ -83,13 +83,18 @@ def test_rotation_does_not_mind_what_a_killed_one_left(js, ctl, keys):
     assert js("key", "rotate")[0]["resealed"] == 1 and not keys.with_suffix(".new").exists()
 
 
-def beat(place, name, keys, engine="running", ago=0, started=3600, parked=0, breakers="{}"):
-    """A server's heartbeat: the ids of its keys are an array, or NULL as a server of before says nothing."""
+def run(place, *statement):
+    """In the database of this test: place.sql speaks to the one that all share."""
     connection = place.connect(place.database)
     with connection, connection.cursor() as cursor:
-        cursor.execute("select wsmfa.heartbeat(%s, '1', now() - %s * interval '1 s', now() - %s * interval '1 s', %s, %s, %s, '{}', 30, 30, %s)",
-                       (name, started, ago, engine, parked, breakers, keys))
+        cursor.execute(*statement)
     connection.close()
+
+
+def beat(place, name, keys, engine="running", ago=0, started=3600, parked=0, breakers="{}"):
+    """A server's heartbeat: the ids of its keys are an array, or NULL as a server of before says nothing."""
+    run(place, "select wsmfa.heartbeat(%s, '1', now() - %s * interval '1 s', now() - %s * interval '1 s', %s, %s, %s, '{}', 30, 30, %s)",
+        (name, started, ago, engine, parked, breakers, keys))
 
 
 def test_rotation_waits_until_every_server_holds_the_key(place, js, ctl, keys):
@@ -135,6 +140,11 @@ def test_doctor_compares_the_keys_that_servers_hold(place, js, ctl, keys):
     assert status == "warning" and "s seals with another" in said
     beat(place, "s", ["another"])
     assert ("failed", f"s can't open 1 of the rows: it lacks key {first}; copy the key file there and restart it") in held(1)
+    beat(place, "s", [first])
+    run(place, "update wsmfa.authenticator set sealed = '\\x010000'")
+    assert held(1) == [("ok", "1 server can open every row")], "damage that names no key is no server's fault"
+    assert [f["detail"] for f in json.loads(ctl("doctor", "--json", code=1).stdout) if f["check"] == "sealed keys"] == [
+        "1 of the newest 1 rows do not open: they are damaged, or were sealed by another key of the same id or for another account"]
 
 
 # doctor
