@@ -2,7 +2,9 @@
  * Apart from test_engine.c: the database answers when the test says so. */
 #include "unit.h"
 
+#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/db.h"
 #include "engine/events.h"
@@ -74,6 +76,41 @@ static void a_full_queue_tells_its_loss(void **state)
 	assert_string_equal(logged, "e 100 login events were lost");
 	assert_non_null(strstr(queue_said, "\"outcome\":\"error\",\"count\":100,\"reason\":\"events_lost\""));
 	assert_int_equal(es.written, WSMFA_EVENTS_MAX + 1);
+	wsmfa_events_free(&es);
+}
+
+/* Every octet of an event may need another before it; a batch of them must still fit, or it would wait for ever. */
+static void the_longest_event_is_written(void **state)
+{
+	struct wsmfa_event event = { .at = INT64_MIN,
+				     .account_id = INT64_MIN,
+				     .has_decision = true,
+				     .stage = WSMFA_STAGE_ANNOUNCE,
+				     .decision = WSMFA_DECISION_ACCEPT_WITH_BANNER,
+				     .method = WSMFA_KIND_RECOVERY,
+				     .outcome = WSMFA_OUTCOME_FAILED_SECOND_FACTOR,
+				     .reason = WSMFA_REASON_ENROLLMENT_REQUIRED };
+	struct wsmfa_events es;
+	json_t *array;
+
+	(void)state;
+	memset(event.account, '"', sizeof(event.account) - 1);
+	memset(event.client, '\\', sizeof(event.client) - 1);
+	memset(event.station, '"', sizeof(event.station) - 1);
+	memset(event.service, '\\', sizeof(event.service) - 1);
+	memset(event.region, '"', sizeof(event.region) - 1);
+	wsmfa_events_init(&es);
+	es.db_ops = &queue_db;
+	queue_up = true;
+	for (int i = 0; i < 3; i++)
+		wsmfa_events_add(&es, &event);
+	assert_int_equal(drain(&es), 1);
+	assert_true(wsmfa_events_empty(&es));
+	array = json_loads(queue_said, JSON_REJECT_DUPLICATES, NULL);
+	assert_int_equal(json_array_size(array), 3);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(array, 2), "account")), event.account);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(array, 2), "station")), event.station);
+	json_decref(array);
 	wsmfa_events_free(&es);
 }
 
@@ -163,6 +200,7 @@ int main(void)
 {
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(a_full_queue_tells_its_loss),
+		cmocka_unit_test(the_longest_event_is_written),
 		cmocka_unit_test(a_refused_event_is_found),
 		cmocka_unit_test(threads_lose_no_count),
 	};
