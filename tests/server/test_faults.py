@@ -89,8 +89,10 @@ def through(place, server, breaks, mends, what, recovers, record_property):
     assert crowd.replay() == [], "codes that were accepted twice"
     # Control: their next codes are good, so the former were refused for what they were.
     client = server.client("127.0.0.2")
-    for person, _ in crowd.sent[:4]:
-        assert client.ask(person.name, f"{person.password},{person.code(1)}").code == "accept"
+    for person, code in crowd.sent[:4]:
+        # Who was let in by the code of the minute before is taken for slow: the code of the minute to come is too early.
+        good = person.code(1) if person.code() == code else person.code()
+        assert client.ask(person.name, f"{person.password},{good}").code == "accept"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
