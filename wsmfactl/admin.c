@@ -68,8 +68,7 @@ enum ctl_exit ctl_org_list(struct ctl *c, struct ctl_args const *a)
 
 enum ctl_exit ctl_org_add(struct ctl *c, struct ctl_args const *a)
 {
-	return ctl_print_row(c,
-				ctl_query(c,
+	return ctl_print_row(c, ctl_query(c,
 					  "INSERT INTO wsmfa.organization (name, allowed_methods)"
 					  " VALUES ($1, " METHODS("$2", "NULL") ") RETURNING id, name, allowed_methods",
 					  2, ctl_operand(a, 0), ctl_option(a, "--methods")));
@@ -184,8 +183,8 @@ enum ctl_exit ctl_region_add(struct ctl *c, struct ctl_args const *a)
 	if (!schedule_read(a, announce, enforce))
 		return CTL_USAGE;
 	return ctl_print_row(c, ctl_query(c, region_insert, 6, ctl_operand(a, 0), announce, enforce,
-					     ctl_option(a, "--local") ? "t" : "f", ctl_option(a, "--name"),
-					     ctl_option(a, "--time-zone")));
+					  ctl_option(a, "--local") ? "t" : "f", ctl_option(a, "--name"),
+					  ctl_option(a, "--time-zone")));
 }
 
 enum ctl_exit ctl_region_set(struct ctl *c, struct ctl_args const *a)

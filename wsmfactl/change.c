@@ -133,6 +133,7 @@ enum ctl_exit ctl_sweep(struct ctl *c, struct ctl_args const *a)
 	for (int row = 0; res && row < PQntuples(res); row++)
 		held = held || ctl_null(res, row, "rows");
 	if (held)
-		ctl_note("note: somebody is reading events and was not waited for; partitions that are due stay until the next sweep");
+		ctl_note(
+			"note: somebody is reading events and was not waited for; partitions that are due stay until the next sweep");
 	return ctl_print_rows(c, res);
 }

@@ -62,10 +62,11 @@ static void seals_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
 /* What the servers that live told of their keys: each must open every row, and should seal as this file does. */
 static void held_check(struct ctl_doctor *d, struct wsmfa_keyring const *ring)
 {
-	PGresult *res = ctl_doctor_ask(d, "held keys",
-				       "SELECT s.name, k.id, k.count FROM wsmfa.server s, (SELECT " CTL_SEALED_BY
-				       " AS id, count(*)" CTL_SEALED " GROUP BY 1) k"
-				       " WHERE " CTL_SERVER_LIVES " AND k.id <> '' AND k.id <> ALL (s.keys) ORDER BY 1, 2");
+	PGresult *res =
+		ctl_doctor_ask(d, "held keys",
+			       "SELECT s.name, k.id, k.count FROM wsmfa.server s, (SELECT " CTL_SEALED_BY
+			       " AS id, count(*)" CTL_SEALED " GROUP BY 1) k"
+			       " WHERE " CTL_SERVER_LIVES " AND k.id <> '' AND k.id <> ALL (s.keys) ORDER BY 1, 2");
 	bool good = res && !PQntuples(res);
 
 	for (int i = 0; res && i < PQntuples(res); i++)

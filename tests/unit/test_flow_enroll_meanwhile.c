@@ -102,7 +102,8 @@ static void forbidden_in_the_middle(void **state)
 		login_say(&w, "{password}");
 		login_say(&w, methods[i]);
 		login_expect(&w, "challenge *:");
-		wsmfa_mem_organization(w.store, w.person.organization, left[i], w.now - 2 * WSMFA_DAY, w.now - WSMFA_DAY);
+		wsmfa_mem_organization(w.store, w.person.organization, left[i], w.now - 2 * WSMFA_DAY,
+				       w.now - WSMFA_DAY);
 		login_say(&w, proofs[i]);
 		login_expect(&w, "reject A second factor is needed to log in*");
 		assert_false(login_enrolled(&w));

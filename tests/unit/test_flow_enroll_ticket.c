@@ -121,10 +121,8 @@ static void wrong_proofs_wait_too(void **state)
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
-		ONE(a_ticket_is_asked_first),
-		ONE(a_ticket_works_once_and_for_one),
-		ONE(a_ticket_is_read_as_people_type),
-		ONE(the_budget_of_the_account),
+		ONE(a_ticket_is_asked_first),         ONE(a_ticket_works_once_and_for_one),
+		ONE(a_ticket_is_read_as_people_type), ONE(the_budget_of_the_account),
 		ONE(wrong_proofs_wait_too),
 	};
 

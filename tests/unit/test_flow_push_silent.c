@@ -114,8 +114,8 @@ static void what_waits_is_small(void **state)
 	assert_ptr_equal(v->login.account, &v->account);
 	assert_ptr_equal(v->login.client, &v->client);
 	assert_ptr_equal(v->login.random, &v->random);
-	assert_ptr_equal(v->plan.ask.authenticator, &v->account.authenticators[v->account.authenticators[0].kind !=
-										WSMFA_KIND_PUSH]);
+	assert_ptr_equal(v->plan.ask.authenticator,
+			 &v->account.authenticators[v->account.authenticators[0].kind != WSMFA_KIND_PUSH]);
 	assert_true(login_phone(&w, true, NULL));
 	login_expect(&w, "accept");
 }
