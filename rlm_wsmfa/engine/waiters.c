@@ -10,6 +10,7 @@
 struct account_count {
 	struct wsmfa_node node;
 	size_t waiting;
+	LIST_HEAD(, wsmfa_waiter) waiters; //!< the newest first
 };
 
 bool wsmfa_waiters_init(struct wsmfa_waiters *ws)
@@ -84,22 +85,48 @@ static struct wsmfa_waiter *waiter_new(struct wsmfa_engine *engine, struct wsmfa
 	return w;
 }
 
-/** Counts one more request of an account. Called with the lock. */
-static enum wsmfa_park_status account_enter(struct wsmfa_waiters *ws, int64_t account_id, size_t account_max)
+/** The account's number, made where it has none; NULL without memory. Called with the lock. */
+static struct account_count *account_get(struct wsmfa_waiters *ws, int64_t account_id)
 {
 	struct wsmfa_node *node = wsmfa_table_find(&ws->accounts, account_id);
 	struct account_count *a;
 
-	if (node) {
-		a = WSMFA_CONTAINER(node, struct account_count, node);
-		if (a->waiting >= account_max)
-			return WSMFA_PARK_ACCOUNT_FULL;
-	} else {
-		a = calloc(1, sizeof(*a));
-		if (!a)
-			return WSMFA_PARK_FULL;
+	if (node)
+		return WSMFA_CONTAINER(node, struct account_count, node);
+	a = calloc(1, sizeof(*a));
+	if (a)
 		wsmfa_table_add(&ws->accounts, &a->node, account_id);
+	return a;
+}
+
+/** No longer among those of its account. Called with the lock. */
+static void account_leave(struct account_count *a, struct wsmfa_waiter *w)
+{
+	LIST_REMOVE(w, account_link);
+	w->counted = false;
+	a->waiting--;
+}
+
+/** Counts one more request of an account. Called with the lock. */
+static enum wsmfa_park_status account_enter(struct wsmfa_waiters *ws, struct wsmfa_waiter *w, size_t account_max)
+{
+	struct account_count *a = account_get(ws, w->account_id);
+	struct wsmfa_waiter *other, *oldest = NULL;
+
+	if (!a)
+		return WSMFA_PARK_FULL;
+	if (a->waiting >= account_max) {
+		LIST_FOREACH(other, &a->waiters, account_link)
+		{
+			if (other->challenge_id == w->challenge_id)
+				oldest = other;
+		}
+		if (!oldest)
+			return WSMFA_PARK_ACCOUNT_FULL;
+		account_leave(a, oldest);
 	}
+	LIST_INSERT_HEAD(&a->waiters, w, account_link);
+	w->counted = true;
 	a->waiting++;
 	return WSMFA_PARK_OK;
 }
@@ -109,14 +136,16 @@ static void waiter_leave(struct wsmfa_waiters *ws, struct wsmfa_waiter *w, enum 
 {
 	struct account_count *a;
 
-	if (w->state == WSMFA_WAITER_WAITING) {
+	if (w->counted) {
 		a = WSMFA_CONTAINER(wsmfa_table_find(&ws->accounts, w->account_id), struct account_count, node);
-		if (--a->waiting == 0) {
+		account_leave(a, w);
+		if (a->waiting == 0) {
 			wsmfa_table_remove(&ws->accounts, &a->node);
 			free(a);
 		}
-		ws->waiting--;
 	}
+	if (w->state == WSMFA_WAITER_WAITING)
+		ws->waiting--;
 	w->state = (uint8_t)state;
 }
 
@@ -131,7 +160,7 @@ enum wsmfa_park_status wsmfa_waiters_add(struct wsmfa_waiters *ws, struct wsmfa_
 		return WSMFA_PARK_FULL;
 	pthread_mutex_lock(&ws->lock);
 	if (ws->waiting < max && !wsmfa_table_find(&ws->by_ticket, job->ticket))
-		status = account_enter(ws, job->account_id, account_max);
+		status = account_enter(ws, w, account_max);
 	if (status == WSMFA_PARK_OK) {
 		wsmfa_table_add(&ws->by_ticket, &w->node, job->ticket);
 		ws->waiting++;

@@ -44,7 +44,8 @@ struct wsmfa_waiter {
 	bool wait;
 	/* under the lock */
 	uint8_t state;
-	bool seen; //!< a copy came
+	bool counted; //!< among those of its account
+	bool seen;    //!< a copy came
 	bool timed_out;
 	bool finished;
 	uint8_t delivery;
@@ -52,6 +53,7 @@ struct wsmfa_waiter {
 	char *show;
 	struct wsmfa_copy copy;
 	struct wsmfa_copy *more; //!< WSMFA_COPIES_MAX of them, once there is a second one
+	LIST_ENTRY(wsmfa_waiter) account_link;
 	/* the engine's thread */
 	struct wsmfa_timer timer;
 	struct wsmfa_job *job; //!< until it is begun; carries secrets
@@ -76,7 +78,10 @@ bool wsmfa_waiters_init(struct wsmfa_waiters *);
 /** Frees what is left of them all. */
 void wsmfa_waiters_free(struct wsmfa_waiters *);
 
-/** Worker: a new one, which takes `job`'s values; *out is in the inbox and no longer ours. */
+/**
+ * Worker: a new one, which takes `job`'s values; it is in the inbox and no longer ours. Where its account has no place left, it takes
+ * that of an older one of the same question, which the engine is about to wake for it.
+ */
 enum wsmfa_park_status wsmfa_waiters_add(struct wsmfa_waiters *, struct wsmfa_engine *, struct wsmfa_job const *job,
 					 uint64_t now_ms, wsmfa_time_t now, size_t max, size_t account_max);
 /** Engine: the inbox, linked by `next`, oldest first. */

@@ -1,13 +1,15 @@
-/* The parts of the engine that know no network: table, deadlines, breaker, gates.
+/* The parts of the engine that know no network: table, deadlines, breaker, gates, who waits.
  * Apart from test_engine.c: no thread, and only loops that end by themselves. */
 #include "unit.h"
 
 #include <openssl/rand.h>
 
 #include "engine/breaker.h"
+#include "engine/engine.h"
 #include "engine/http_gate.h"
 #include "engine/table.h"
 #include "engine/timers.h"
+#include "engine/waiters.h"
 
 /* ---- table ---- */
 
@@ -186,12 +188,45 @@ static void gates_let_some_pass(void **state)
 	wsmfa_gates_free(&gates);
 }
 
+/* Copies of one login come faster than the engine wakes the older ones: the newest has its place at once, and nobody else loses one. */
+static void the_newest_of_a_login_takes_a_place(void **state)
+{
+	struct wsmfa_job job = { .kind = WSMFA_JOB_WAIT, .account_id = 1, .challenge_id = 7 };
+	struct wsmfa_waiters ws;
+	struct wsmfa_waiter *taken;
+	size_t n = 0;
+
+	(void)state;
+	assert_true(wsmfa_waiters_init(&ws));
+	for (job.ticket = 1; job.ticket <= 5; job.ticket++)
+		assert_int_equal(wsmfa_waiters_add(&ws, NULL, &job, 0, 0, 100, 2), WSMFA_PARK_OK);
+	job.challenge_id = 8;
+	assert_int_equal(wsmfa_waiters_add(&ws, NULL, &job, 0, 0, 100, 2), WSMFA_PARK_ACCOUNT_FULL);
+	/* one that had given its place away gives none back */
+	wsmfa_waiters_forget(&ws, 1);
+	assert_int_equal(wsmfa_waiters_add(&ws, NULL, &job, 0, 0, 100, 2), WSMFA_PARK_ACCOUNT_FULL);
+	wsmfa_waiters_forget(&ws, 5);
+	assert_int_equal(wsmfa_waiters_add(&ws, NULL, &job, 0, 0, 100, 2), WSMFA_PARK_OK);
+	assert_int_equal(wsmfa_waiters_waiting(&ws), 4);
+	for (taken = wsmfa_waiters_take(&ws); taken; taken = taken->next)
+		n++;
+	assert_int_equal(n, 6);
+	for (int64_t ticket = 1; ticket <= 6; ticket++)
+		wsmfa_waiters_forget(&ws, ticket);
+	assert_int_equal(wsmfa_waiters_waiting(&ws), 0);
+	wsmfa_waiters_free(&ws);
+}
+
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
-		cmocka_unit_test(table_finds_adds_removes),   cmocka_unit_test(deadlines_fire_in_order),
-		cmocka_unit_test(an_earlier_deadline_counts), cmocka_unit_test(breaker_counts_failures_in_a_row),
-		cmocka_unit_test(breaker_probes_with_one),    cmocka_unit_test(gates_let_some_pass),
+		cmocka_unit_test(table_finds_adds_removes),
+		cmocka_unit_test(deadlines_fire_in_order),
+		cmocka_unit_test(an_earlier_deadline_counts),
+		cmocka_unit_test(breaker_counts_failures_in_a_row),
+		cmocka_unit_test(breaker_probes_with_one),
+		cmocka_unit_test(gates_let_some_pass),
+		cmocka_unit_test(the_newest_of_a_login_takes_a_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
