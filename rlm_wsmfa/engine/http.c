@@ -12,12 +12,13 @@
 
 #define CONNECTIONS_KEPT 256L
 #define RUNNING_MAX      8192U
+#define LIBCURL_FIRST_MS 100U //!< its own timeout says how far a call came
 
 struct wsmfa_http {
 	uv_loop_t *loop;
 	CURLM *multi;
 	uv_timer_t timer;            //!< libcurl's
-	struct wsmfa_timers *timers; //!< of calls that stand in line
+	struct wsmfa_timers *timers; //!< one a call
 	struct wsmfa_gates gates;
 	LIST_HEAD(, wsmfa_http_call) calls;
 	unsigned running, running_max; //!< calls that libcurl has; each may need a descriptor
@@ -76,9 +77,14 @@ static void http_reap(struct wsmfa_http *http)
 	http_pump(http);
 }
 
-static void on_line_timeout(struct wsmfa_timer *timer)
+/** In line, or with a libcurl before 8.4, which forgets a timeout when something happens in the millisecond before it. */
+static void on_timeout(struct wsmfa_timer *timer)
 {
-	call_finish(WSMFA_CONTAINER(timer, struct wsmfa_http_call, timer), CURLE_OPERATION_TIMEDOUT);
+	struct wsmfa_http_call *call = WSMFA_CONTAINER(timer, struct wsmfa_http_call, timer);
+	struct wsmfa_http *http = call->http;
+
+	call_finish(call, CURLE_OPERATION_TIMEDOUT);
+	http_pump(http);
 }
 
 static void http_pump(struct wsmfa_http *http)
@@ -96,7 +102,7 @@ static void http_pump(struct wsmfa_http *http)
 			continue;
 		}
 		http->running++;
-		wsmfa_timer_clear(http->timers, &call->timer);
+		wsmfa_timer_set(http->timers, &call->timer, call->until_ms + LIBCURL_FIRST_MS, on_timeout);
 	}
 }
 
@@ -238,7 +244,7 @@ struct wsmfa_http_call *wsmfa_http_send(struct wsmfa_http *http, struct wsmfa_pr
 		call_free(call);
 		return NULL;
 	}
-	wsmfa_timer_set(http->timers, &call->timer, call->until_ms, on_line_timeout);
+	wsmfa_timer_set(http->timers, &call->timer, call->until_ms, on_timeout);
 	http_pump(http);
 	return call;
 }

@@ -12,7 +12,7 @@
 struct wsmfa_http_call {
 	LIST_ENTRY(wsmfa_http_call) link;
 	struct wsmfa_gate_entry gate;
-	struct wsmfa_timer timer; //!< while in line
+	struct wsmfa_timer timer; //!< its end, if libcurl does not see to it
 	struct wsmfa_http *http;
 	struct wsmfa_provider const *provider;
 	struct wsmfa_http_request const *request;

@@ -147,7 +147,8 @@ static void kept_connections_do_not_repeat(void **state)
 	assert_int_equal(fake_provider_count(&plain, "/plain"), 5);
 }
 
-static int closed_port(void)
+/** A server that accepts nobody. */
+static int listening(char *url, size_t size, char const *scheme)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	socklen_t len = sizeof(at);
@@ -155,9 +156,10 @@ static int closed_port(void)
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 100), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
+	snprintf(url, size, "%s://127.0.0.1:%d", scheme, ntohs(at.sin_port));
+	return fd;
 }
 
 static void unsent_is_known(void **state)
@@ -166,23 +168,16 @@ static void unsent_is_known(void **state)
 	struct wsmfa_http_request request;
 	struct result r;
 	char url[64];
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
 	int fd;
 
 	(void)state;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", closed_port());
+	close(listening(url, sizeof(url), "http"));
 	request = request_of("POST", url, "/");
 	r = send_request(&p, &request, 5000);
 	assert_int_equal(r.how, WSMFA_HTTP_UNSENT);
 	assert_true(r.problem[0]);
 	/* TLS that never answers. */
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(fd, 10), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	snprintf(url, sizeof(url), "https://127.0.0.1:%d", ntohs(at.sin_port));
+	fd = listening(url, sizeof(url), "https");
 	request = request_of("POST", url, "/");
 	r = send_request(&p, &request, 5000);
 	assert_int_equal(r.how, WSMFA_HTTP_UNSENT);
@@ -276,18 +271,11 @@ static void a_full_gate_times_out_unsent(void **state)
 	static struct wsmfa_http_request request;
 	static struct result results[WSMFA_GATE_MAX + 5];
 	struct wsmfa_provider const p = { .name = "x", .connect_timeout_ms = 600 };
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
 	char url[64];
 	size_t done = 0;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = listening(url, sizeof(url), "https");
 
 	(void)state;
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(fd, 100), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	snprintf(url, sizeof(url), "https://127.0.0.1:%d", ntohs(at.sin_port));
 	request = request_of("POST", url, "/");
 	memset(results, 0, sizeof(results));
 	uv_update_time(&loop);
@@ -302,6 +290,51 @@ static void a_full_gate_times_out_unsent(void **state)
 	for (size_t i = 0; i < LENGTH(results); i++)
 		assert_int_equal(results[i].how, WSMFA_HTTP_UNSENT);
 	close(fd);
+}
+
+static void on_patience(struct wsmfa_timer *timer)
+{
+	(void)timer; /* that it has fired is all */
+}
+
+/** An octet comes in the last millisecond of a call, then nothing: some libcurl forget its timeout (if it is 200 ms or more). */
+static void a_late_octet_stops_no_clock(void **state)
+{
+	enum { timeout_ms = 220, tries = 12, step_us = 120 };
+	struct wsmfa_provider const p = { .name = "x", .connect_timeout_ms = 1000 };
+	char url[64];
+
+	(void)state;
+	for (int i = 0; i < tries; i++) {
+		int fd = listening(url, sizeof(url), "http"), peer = -1;
+		struct wsmfa_http_request const request = request_of("GET", url, "/");
+		struct wsmfa_timer patience = { 0 };
+		struct result r = { 0 };
+		struct wsmfa_http_call *call;
+		uint64_t sent;
+
+		uv_update_time(&loop);
+		wsmfa_timer_set(&timers, &patience, uv_now(&loop) + 10000, on_patience);
+		call = wsmfa_http_send(http, &p, &request, timeout_ms, on_done, &r);
+		assert_non_null(call);
+		sent = uv_hrtime();
+		while (!r.times && !wsmfa_http_is_out(call))
+			uv_run(&loop, UV_RUN_ONCE);
+		if (!r.times)
+			peer = accept(fd, NULL, NULL);
+		while (!r.times &&
+		       uv_hrtime() < sent + timeout_ms * 1000000ULL - (uint64_t)(tries - i) * step_us * 1000)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		if (!r.times)
+			assert_int_equal(send(peer, "H", 1, MSG_NOSIGNAL), 1);
+		while (!r.times && patience.fire)
+			uv_run(&loop, UV_RUN_ONCE);
+		assert_int_equal(r.times, 1);
+		assert_int_not_equal(r.how, WSMFA_HTTP_ANSWERED);
+		wsmfa_timer_clear(&timers, &patience);
+		close(peer);
+		close(fd);
+	}
 }
 
 static void cancelled_calls_are_silent(void **state)
@@ -369,6 +402,7 @@ int main(void)
 		cmocka_unit_test(retry_after_in_each_form),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(a_full_gate_times_out_unsent),
+		cmocka_unit_test(a_late_octet_stops_no_clock),
 		cmocka_unit_test(cancelled_calls_are_silent),
 	};
 
