@@ -17,3 +17,4 @@ nobase_dist_pkgdata_DATA += sql/0014_sees_all.sql
 nobase_dist_pkgdata_DATA += sql/0015_administration.sql
 nobase_dist_pkgdata_DATA += sql/0016_oversight.sql
 nobase_dist_pkgdata_DATA += sql/0017_speed.sql
+nobase_dist_pkgdata_DATA += sql/0018_together.sql

@@ -7,6 +7,7 @@ libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_open.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_settle.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/store_mem_setup.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/pg_breaker.c
+libwsmfa_store_la_SOURCES += rlm_wsmfa/store/pg_batch.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/pg_conn.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/pg_load.c
 libwsmfa_store_la_SOURCES += rlm_wsmfa/store/pg_settle.c

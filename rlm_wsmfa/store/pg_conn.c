@@ -206,18 +206,20 @@ static bool pg_make_ready(struct wsmfa_pg_conn *conn, int64_t deadline)
 	char settings[320];
 	int number, schema = -1;
 
-	// The last three are about plans. Every statement here finds a few rows by an index: one plan is right for whatever is asked,
+	// The last ones are about plans. Every statement here finds a few rows by an index: one plan is right for whatever is asked,
 	// also for a table that was empty when it was made. Else a new connection plans each one five times over.
 	snprintf(settings, sizeof(settings),
 		 "SET statement_timeout = %d; SET idle_in_transaction_session_timeout = %d; "
 		 "SET client_min_messages = error; "
-		 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off",
+		 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+		 "SET jit = off",
 		 conn->config->store_timeout_ms, conn->config->store_timeout_ms);
 	if (!pg_run(conn, "settings", settings, deadline, &number) ||
 	    !pg_run(conn, "schema", "SELECT wsmfa.schema_check()", deadline, &schema)) {
 		if (!schema)
-			wsmfa_pg_log(conn->config, 'e',
-				     "database: it does not say which schema it has: run sql/migrate, and look at the role's grants");
+			wsmfa_pg_log(
+				conn->config, 'e',
+				"database: it does not say which schema it has: run sql/migrate, and look at the role's grants");
 		return false;
 	}
 	if (schema < WSMFA_SCHEMA_OLDEST || schema > WSMFA_SCHEMA_NEWEST) {

@@ -4,7 +4,6 @@
 
 #include "store/pg_store.h"
 
-#define LOAD                  "wsmfa_load"
 #define TAKE                  "wsmfa_take"
 
 #define QUESTION_COLUMNS      13
@@ -85,21 +84,21 @@ static void authenticator_get(struct pg_row *r, struct wsmfa_authenticator *k)
 }
 
 /* The account, `before` columns into each row, and a row an authenticator; one row with nulls for none. */
-static bool load_get(PGresult const *result, int before, struct wsmfa_account *out, struct pg_row *r)
+static bool load_get(struct pg_rows const *rows, int before, struct wsmfa_account *out, struct pg_row *r)
 {
-	int columns = before + LOAD_COLUMNS, rows = PQntuples(result);
+	int columns = before + LOAD_COLUMNS;
 
-	*r = wsmfa_pg_row(result, 0, columns);
+	*r = wsmfa_pg_row_of(rows, 0, columns);
 	wsmfa_pg_skip(r, before);
-	if (rows > WSMFA_AUTHENTICATORS_MAX)
+	if (rows->len > WSMFA_AUTHENTICATORS_MAX)
 		wsmfa_pg_bad(r);
 	if (!r->bad && wsmfa_pg_is_null(r))
 		return true; // unknown
 	account_get(r, out);
-	if (!r->bad && rows == 1 && wsmfa_pg_is_null(r))
+	if (!r->bad && rows->len == 1 && wsmfa_pg_is_null(r))
 		return true;
-	for (int i = 0; i < rows && !r->bad; i++) {
-		*r = wsmfa_pg_row(result, i, columns);
+	for (int i = 0; i < rows->len && !r->bad; i++) {
+		*r = wsmfa_pg_row_of(rows, i, columns);
 		wsmfa_pg_skip(r, before + ACCOUNT_COLUMNS);
 		authenticator_get(r, &out->authenticators[i]);
 		out->authenticators_len++;
@@ -107,16 +106,16 @@ static bool load_get(PGresult const *result, int before, struct wsmfa_account *o
 	return !r->bad;
 }
 
-bool wsmfa_pg_decode_load(PGresult const *result, struct wsmfa_account *out, struct pg_row *r)
+bool wsmfa_pg_decode_load(struct pg_rows const *rows, struct wsmfa_account *out, struct pg_row *r)
 {
 	memset(out, 0, sizeof(*out));
-	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 0) {
-		*r = (struct pg_row) { .result = result };
-		if (PQnfields(result) != LOAD_COLUMNS)
+	if (PQresultStatus(rows->result) == PGRES_TUPLES_OK && rows->len == 0) {
+		*r = (struct pg_row) { .result = rows->result };
+		if (PQnfields(rows->result) != rows->before + LOAD_COLUMNS)
 			wsmfa_pg_bad(r);
 		return !r->bad;
 	}
-	if (load_get(result, 0, out, r))
+	if (load_get(rows, 0, out, r))
 		return true;
 	wsmfa_account_wipe(out);
 	return false;
@@ -156,17 +155,17 @@ static void question_get(struct pg_row *r, struct wsmfa_question *q)
 	wsmfa_pg_get_text(r, q->push_state, sizeof(q->push_state));
 }
 
-bool wsmfa_pg_decode_take(PGresult const *result, enum wsmfa_take_status *status, struct wsmfa_question *question,
+bool wsmfa_pg_decode_take(struct pg_rows const *rows, enum wsmfa_take_status *status, struct wsmfa_question *question,
 			  struct wsmfa_account *account, struct pg_row *r)
 {
 	memset(question, 0, sizeof(*question));
 	memset(account, 0, sizeof(*account));
 	*status = WSMFA_TAKE_UNKNOWN;
-	*r = wsmfa_pg_row(result, 0, TAKE_COLUMNS);
+	*r = wsmfa_pg_row_of(rows, 0, TAKE_COLUMNS);
 	GET_WORD(r, take_status_parse, status);
 	if (!r->bad && (*status == WSMFA_TAKE_TAKEN || *status == WSMFA_TAKE_REPEAT))
 		question_get(r, question);
-	if (!r->bad && load_get(result, 1 + QUESTION_COLUMNS, account, r))
+	if (!r->bad && load_get(rows, 1 + QUESTION_COLUMNS, account, r))
 		return true;
 	*status = WSMFA_TAKE_UNKNOWN;
 	memset(question, 0, sizeof(*question));
@@ -183,28 +182,84 @@ static void put_origin(struct pg_params *p, struct wsmfa_origin const *origin)
 	wsmfa_pg_put_time(p, origin->at);
 }
 
-static int32_t failure_days(struct wsmfa_pg const *pg)
+int32_t wsmfa_pg_failure_days(struct wsmfa_pg const *pg)
 {
 	return pg->config.failure_days ? pg->config.failure_days : 30;
 }
+
+/* Arrays of what all origins have, `at` last. */
+static void put_origins(struct pg_params *p, struct pg_call *const *calls, size_t len)
+{
+	wsmfa_pg_put_array(p, PG_TEXT, len);
+	for (size_t i = 0; i < len; i++)
+		wsmfa_pg_put_element_text(p, calls[i]->origin->account);
+	wsmfa_pg_put_places(p, calls, len);
+	wsmfa_pg_put_ats(p, calls, len);
+}
+
+struct load_call {
+	struct pg_call call; // first: a pg_call * is a load_call *
+	struct wsmfa_account *out;
+};
+
+static void loads_put(struct wsmfa_pg *pg, struct pg_params *p, struct pg_call *const *calls, size_t len)
+{
+	put_origins(p, calls, len);
+	wsmfa_pg_put_int4(p, wsmfa_pg_failure_days(pg));
+}
+
+static bool loads_get(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row)
+{
+	call->done = true; // an account without a row is unknown
+	return wsmfa_pg_decode_load(rows, ((struct load_call *)call)->out, row);
+}
+
+struct pg_batch_kind const wsmfa_pg_loads = {
+	.statement = "wsmfa_loads", .reads_only = true, .put = loads_put, .get = loads_get
+};
 
 enum wsmfa_store_result wsmfa_pg_load(struct wsmfa_store *s, struct wsmfa_origin const *origin,
 				      struct wsmfa_account *out)
 {
 	struct wsmfa_pg *pg = (struct wsmfa_pg *)s;
-	struct pg_params params = { .len = 0 };
-	struct pg_row row;
-	PGresult *result;
-	enum wsmfa_store_result r;
+	struct load_call x = { .call.origin = origin, .out = out };
 
-	put_origin(&params, origin);
-	wsmfa_pg_put_int4(&params, failure_days(pg));
-	r = wsmfa_pg_call(pg, LOAD, &params, true, &result);
-	if (r != WSMFA_STORE_OK)
-		return r;
-	(void)wsmfa_pg_decode_load(result, out, &row);
-	return wsmfa_pg_decoded(pg, LOAD, &row, result);
+	memset(out, 0, sizeof(*out)); // whatever happens, nothing old is taken for what was read
+	return wsmfa_pg_batch_call(pg, &pg->batches[PG_LOADS], &x.call);
 }
+
+struct take_call {
+	struct pg_call call;
+	uint8_t const *state_hash, *answer_mac, *digest; // WSMFA_HASH_LEN octets each
+	enum wsmfa_take_status *status;
+	struct wsmfa_question *question;
+	struct wsmfa_account *account;
+};
+
+static void takes_put(struct wsmfa_pg *pg, struct pg_params *p, struct pg_call *const *calls, size_t len)
+{
+	wsmfa_pg_put_array(p, PG_BYTEA, len);
+	for (size_t i = 0; i < len; i++)
+		wsmfa_pg_put_element(p, ((struct take_call *)calls[i])->state_hash, WSMFA_HASH_LEN);
+	put_origins(p, calls, len);
+	wsmfa_pg_put_array(p, PG_BYTEA, len);
+	for (size_t i = 0; i < len; i++)
+		wsmfa_pg_put_element(p, ((struct take_call *)calls[i])->answer_mac, WSMFA_HASH_LEN);
+	wsmfa_pg_put_array(p, PG_BYTEA, len);
+	for (size_t i = 0; i < len; i++)
+		wsmfa_pg_put_element(p, ((struct take_call *)calls[i])->digest, WSMFA_HASH_LEN);
+	wsmfa_pg_put_int4(p, wsmfa_pg_failure_days(pg));
+}
+
+static bool takes_get(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row)
+{
+	struct take_call *x = (struct take_call *)call;
+
+	call->done = rows->len > 0;
+	return !call->done || wsmfa_pg_decode_take(rows, x->status, x->question, x->account, row);
+}
+
+struct pg_batch_kind const wsmfa_pg_takes = { .statement = "wsmfa_takes", .put = takes_put, .get = takes_get };
 
 enum wsmfa_store_result wsmfa_pg_take(struct wsmfa_store *s, struct wsmfa_origin const *origin,
 				      uint8_t const *state_hash, uint8_t const *answer_mac, uint8_t const *digest,
@@ -212,19 +267,30 @@ enum wsmfa_store_result wsmfa_pg_take(struct wsmfa_store *s, struct wsmfa_origin
 				      struct wsmfa_account *account)
 {
 	struct wsmfa_pg *pg = (struct wsmfa_pg *)s;
+	struct take_call x = { .call.origin = origin,
+			       .state_hash = state_hash,
+			       .answer_mac = answer_mac,
+			       .digest = digest,
+			       .status = status,
+			       .question = question,
+			       .account = account };
 	struct pg_params params = { .len = 0 };
+	struct pg_rows rows;
 	struct pg_row row;
 	PGresult *result;
-	enum wsmfa_store_result r;
+	enum wsmfa_store_result r = wsmfa_pg_batch_call(pg, &pg->batches[PG_TAKES], &x.call);
 
+	if (!wsmfa_pg_batch_left(&x.call, r))
+		return r;
 	wsmfa_pg_put_octets(&params, state_hash, WSMFA_HASH_LEN);
 	put_origin(&params, origin);
 	wsmfa_pg_put_octets(&params, answer_mac, WSMFA_HASH_LEN);
 	wsmfa_pg_put_octets(&params, digest, WSMFA_HASH_LEN);
-	wsmfa_pg_put_int4(&params, failure_days(pg));
+	wsmfa_pg_put_int4(&params, wsmfa_pg_failure_days(pg));
 	r = wsmfa_pg_call(pg, TAKE, &params, false, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
-	(void)wsmfa_pg_decode_take(result, status, question, account, &row);
+	rows = wsmfa_pg_all_rows(result);
+	(void)wsmfa_pg_decode_take(&rows, status, question, account, &row);
 	return wsmfa_pg_decoded(pg, TAKE, &row, result);
 }

@@ -9,6 +9,7 @@
 #define WAIT            "wsmfa_wait"
 #define SETTLE_PUSH     "wsmfa_settle_push"
 
+#define LOGIN_LEN       sizeof(((struct wsmfa_question *)0)->login)
 #define OPENED_COLUMNS  4
 #define SETTLED_COLUMNS 9
 #define WAITED_COLUMNS  3
@@ -127,7 +128,7 @@ static void put_opening(struct pg_params *p, struct wsmfa_opening const *o)
 
 	wsmfa_pg_put_text(p, wsmfa_ask_word(o->kind));
 	wsmfa_pg_put_octets(p, o->state_hash, WSMFA_HASH_LEN);
-	wsmfa_pg_put_octets(p, o->login, sizeof(((struct wsmfa_question *)0)->login));
+	wsmfa_pg_put_octets(p, o->login, LOGIN_LEN);
 	wsmfa_pg_put_int4(p, o->attempt);
 	wsmfa_pg_put_time(p, o->expires_at);
 	wsmfa_pg_put_int8(p, o->authenticator_id);
@@ -169,6 +170,65 @@ static void put_failure_limits(struct pg_params *p, struct wsmfa_limits const *l
 	wsmfa_pg_put_int4(p, l->failure_days);
 }
 
+struct open_call {
+	struct pg_call call; // first: a pg_call * is an open_call *
+	int64_t account_id;
+	struct wsmfa_opening const *opening;
+	struct wsmfa_opened *out;
+};
+
+/* Elements of `type` by PUT, of what IN names in each call. */
+#define PUT_EACH(p, type, put, calls, len, call_type, ...)                   \
+	do {                                                                 \
+		wsmfa_pg_put_array((p), (type), (len));                      \
+		for (size_t i_ = 0; i_ < (len); i_++) {                      \
+			call_type const *x = (call_type const *)(calls)[i_]; \
+			put((p), __VA_ARGS__);                               \
+		}                                                            \
+	} while (0)
+
+static void opens_put(struct wsmfa_pg *pg, struct pg_params *p, struct pg_call *const *calls, size_t len)
+{
+	(void)pg;
+	wsmfa_pg_put_ats(p, calls, len);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct open_call, x->account_id);
+	wsmfa_pg_put_places(p, calls, len);
+	PUT_EACH(p, PG_BYTEA, wsmfa_pg_put_element, calls, len, struct open_call, x->opening->state_hash,
+		 WSMFA_HASH_LEN);
+	PUT_EACH(p, PG_BYTEA, wsmfa_pg_put_element, calls, len, struct open_call, x->opening->login, LOGIN_LEN);
+	PUT_EACH(p, PG_INT4, wsmfa_pg_put_element_int4, calls, len, struct open_call, x->opening->attempt);
+	PUT_EACH(p, PG_TIMESTAMPTZ, wsmfa_pg_put_element_time, calls, len, struct open_call, x->opening->expires_at);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct open_call, x->opening->authenticator_id);
+	PUT_EACH(p, PG_BYTEA, wsmfa_pg_put_element, calls, len, struct open_call, x->opening->digest, WSMFA_HASH_LEN);
+}
+
+static bool opens_get(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row)
+{
+	struct open_call *x = (struct open_call *)call;
+
+	call->done = rows->len > 0;
+	if (!call->done)
+		return true;
+	*row = wsmfa_pg_row_of(rows, 0, 1);
+	memset(x->out, 0, sizeof(*x->out));
+	x->out->challenge_id = wsmfa_pg_get_int(row, 1, INT64_MAX);
+	if (row->bad)
+		return false;
+	x->out->status = WSMFA_OPEN_OPENED;
+	x->out->expires_at = x->opening->expires_at;
+	return true;
+}
+
+struct pg_batch_kind const wsmfa_pg_opens = { .statement = "wsmfa_opens", .put = opens_put, .get = opens_get };
+
+/* A question for a TOTP code: nothing is sent or shown with it, and no other is reused. */
+static bool opening_is_plain(struct wsmfa_opening const *o)
+{
+	return o->kind == WSMFA_ASK_TOTP && o->state_hash && o->login && !o->keep_code && !o->code_mac &&
+	       !o->shows_banner && !o->waiter && o->sealed_len == 0 && !(o->number && *o->number) &&
+	       !(o->phone && *o->phone) && !(o->provider && *o->provider);
+}
+
 enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
 				      struct wsmfa_limits const *limits, int64_t account_id,
 				      struct wsmfa_opening const *opening, struct wsmfa_opened *out)
@@ -179,6 +239,15 @@ enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin
 	PGresult *result;
 	enum wsmfa_store_result r;
 
+	if (opening_is_plain(opening)) {
+		struct open_call x = {
+			.call.origin = origin, .account_id = account_id, .opening = opening, .out = out
+		};
+
+		r = wsmfa_pg_batch_call(pg, &pg->batches[PG_OPENS], &x.call);
+		if (!wsmfa_pg_batch_left(&x.call, r))
+			return r;
+	}
 	wsmfa_pg_put_time(&params, origin->at);
 	wsmfa_pg_put_int8(&params, account_id);
 	put_place(&params, origin);
@@ -189,6 +258,54 @@ enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin
 		return r;
 	(void)wsmfa_pg_decode_opened(result, out, &row);
 	return wsmfa_pg_decoded(pg, OPEN, &row, result);
+}
+
+struct settle_call {
+	struct pg_call call;
+	struct wsmfa_settlement const *settlement;
+	struct wsmfa_settled *out;
+};
+
+static void settles_put(struct wsmfa_pg *pg, struct pg_params *p, struct pg_call *const *calls, size_t len)
+{
+	wsmfa_pg_put_ats(p, calls, len);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct settle_call, x->settlement->account_id);
+	PUT_EACH(p, PG_TEXT, wsmfa_pg_put_element_text, calls, len, struct settle_call, x->call.origin->client);
+	PUT_EACH(p, PG_TEXT, wsmfa_pg_put_element_text, calls, len, struct settle_call, x->call.origin->station);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct settle_call, x->settlement->challenge_id);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct settle_call,
+		 x->settlement->authenticators[0]);
+	PUT_EACH(p, PG_INT8, wsmfa_pg_put_element_int8, calls, len, struct settle_call, x->settlement->step);
+	PUT_EACH(p, PG_INT4, wsmfa_pg_put_element_int4, calls, len, struct settle_call, x->settlement->drift);
+	wsmfa_pg_put_int4(p, wsmfa_pg_failure_days(pg));
+}
+
+static bool settles_get(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row)
+{
+	struct settle_call *x = (struct settle_call *)call;
+
+	call->done = rows->len > 0;
+	if (!call->done)
+		return true;
+	*row = wsmfa_pg_row_of(rows, 0, 0);
+	if (row->bad)
+		return false;
+	*x->out = (struct wsmfa_settled) { .status = WSMFA_SETTLE_RIGHT,
+					   .outcome = WSMFA_OUTCOME_ACCEPTED,
+					   .reason = WSMFA_REASON_PROVEN,
+					   .first = true,
+					   .locked_until = WSMFA_TIME_NONE };
+	return true;
+}
+
+struct pg_batch_kind const wsmfa_pg_settles = { .statement = "wsmfa_settles", .put = settles_put, .get = settles_get };
+
+/* The right TOTP code of somebody who is let in with it. */
+static bool settlement_is_plain(struct wsmfa_settlement const *x)
+{
+	return x->verdict == WSMFA_VERDICT_RIGHT && x->kind == WSMFA_ASK_TOTP && x->authenticators_len == 1 &&
+	       !x->recovery_hash && !x->ticket_hash && !x->enroll && x->outcome == WSMFA_OUTCOME_ACCEPTED &&
+	       x->reason == WSMFA_REASON_PROVEN;
 }
 
 enum wsmfa_store_result wsmfa_pg_settle(struct wsmfa_store *s, struct wsmfa_origin const *origin,
@@ -208,6 +325,13 @@ enum wsmfa_store_result wsmfa_pg_settle(struct wsmfa_store *s, struct wsmfa_orig
 
 	if (x->authenticators_len > WSMFA_AUTHENTICATORS_MAX)
 		return WSMFA_STORE_BROKEN;
+	if (settlement_is_plain(x)) {
+		struct settle_call plain = { .call.origin = origin, .settlement = x, .out = out };
+
+		r = wsmfa_pg_batch_call(pg, &pg->batches[PG_SETTLES], &plain.call);
+		if (!wsmfa_pg_batch_left(&plain.call, r))
+			return r;
+	}
 	wsmfa_pg_put_time(&params, origin->at);
 	wsmfa_pg_put_int8(&params, x->account_id);
 	put_place(&params, origin);

@@ -10,6 +10,11 @@
 	"auth_algorithm, auth_digits, auth_period, auth_last_step, auth_drift, auth_provider, auth_device, "             \
 	"auth_phone, auth_salt, auth_iterations, auth_codes_left"
 
+#define TAKEN                                                                                           \
+	"status, question_id, question_kind, question_login, question_attempt, question_opened_at, "    \
+	"question_expires_at, question_authenticator_id, question_code_mac, question_code_expires_at, " \
+	"question_number, question_provider, question_sealed, question_push_state, " ACCOUNT
+
 #define SETTLED "status, outcome, reason, first, locked_until, disabled, next_id, next_status, codes_left"
 
 /* p_next_kind to p_next_shows_banner */
@@ -17,13 +22,23 @@
 	"text, bytea, bytea, int4, timestamptz, int8, bool, bytea, timestamptz, text, text, text, bytea, int8, bytea, bool"
 
 char const wsmfa_pg_prepare[] =
-	"PREPARE wsmfa_load (text, text, text, text, timestamptz, int4) AS SELECT " ACCOUNT
-	" FROM wsmfa.login_load($1, $2, $3, $4, $5, $6);"
+	/* accounts clients stations services ats failure_days; n is the place in the arrays, in all that end in _many */
+	"PREPARE wsmfa_loads (text[], text[], text[], text[], timestamptz[], int4) AS SELECT n, " ACCOUNT
+	" FROM wsmfa.login_load_many($1, $2, $3, $4, $5, $6);"
 
-	"PREPARE wsmfa_take (bytea, text, text, text, text, timestamptz, bytea, bytea, int4) AS SELECT status, "
-	"question_id, question_kind, question_login, question_attempt, question_opened_at, question_expires_at, "
-	"question_authenticator_id, question_code_mac, question_code_expires_at, question_number, question_provider, "
-	"question_sealed, question_push_state, " ACCOUNT " FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8, $9);"
+	"PREPARE wsmfa_takes (bytea[], text[], text[], text[], text[], timestamptz[], bytea[], bytea[], int4) AS "
+	"SELECT n, " TAKEN " FROM wsmfa.challenge_take_many($1, $2, $3, $4, $5, $6, $7, $8, $9);"
+
+	/* ats accounts clients stations services states logins attempts expires authenticators digests */
+	"PREPARE wsmfa_opens (timestamptz[], int8[], text[], text[], text[], bytea[], bytea[], int4[], timestamptz[], int8[], bytea[]) "
+	"AS SELECT n, challenge_id FROM wsmfa.challenge_open_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);"
+
+	/* ats accounts clients stations challenges authenticators steps drifts failure_days */
+	"PREPARE wsmfa_settles (timestamptz[], int8[], text[], text[], int8[], int8[], int8[], int4[], int4) AS "
+	"SELECT n FROM wsmfa.challenge_settle_many($1, $2, $3, $4, $5, $6, $7, $8, $9);"
+
+	"PREPARE wsmfa_take (bytea, text, text, text, text, timestamptz, bytea, bytea, int4) AS SELECT " TAKEN
+	" FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8, $9);"
 
 	/* at account client station service kind state login attempt expires authenticator keep_code code until number phone provider
 	   digest waiter sealed banner, 5 limits */

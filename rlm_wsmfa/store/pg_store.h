@@ -5,15 +5,22 @@
 #ifndef WSMFA_STORE_PG_STORE_H
 #define WSMFA_STORE_PG_STORE_H
 
+#include "store/pg_batch.h"
 #include "store/pg_breaker.h"
 #include "store/pg_conn.h"
+
+/* What nearly every login calls. */
+enum { PG_LOADS, PG_TAKES, PG_OPENS, PG_SETTLES, PG_BATCHES };
 
 struct wsmfa_pg {
 	struct wsmfa_store store; // first: a wsmfa_store * is a wsmfa_pg *
 	struct wsmfa_pg_config config;
 	struct wsmfa_pg_pool pool;
 	struct pg_breaker breaker;
+	struct pg_batch batches[PG_BATCHES];
 };
+
+extern struct pg_batch_kind const wsmfa_pg_loads, wsmfa_pg_takes, wsmfa_pg_opens, wsmfa_pg_settles;
 
 /**
  * Runs a statement within the store's timeout. `reads_only`: it may be run again when nobody knows whether it ran.
@@ -21,13 +28,21 @@ struct wsmfa_pg {
  */
 enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
 				      bool reads_only, PGresult **result);
+/** As wsmfa_pg_call, until `deadline` and past the breaker: for whoever has entered it. */
+enum wsmfa_store_result wsmfa_pg_run(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
+				     bool reads_only, int64_t deadline, PGresult **result);
+/** The breaker's door: false turns the call away. Who enters leaves with its result. */
+bool wsmfa_pg_enter(struct wsmfa_pg *pg, int64_t now, bool *probe);
+void wsmfa_pg_leave(struct wsmfa_pg *pg, bool probe, enum wsmfa_store_result r);
+/** What failures are counted of: the setting, or its default. */
+int32_t wsmfa_pg_failure_days(struct wsmfa_pg const *pg);
 /** Was the row all right? Logs if not; clears the result. */
 enum wsmfa_store_result wsmfa_pg_decoded(struct wsmfa_pg *pg, char const *statement, struct pg_row const *row,
 					 PGresult *result);
 
 /* Decoders of whole answers, for their tests too. False: *row says which column is wrong. */
-bool wsmfa_pg_decode_load(PGresult const *result, struct wsmfa_account *out, struct pg_row *row);
-bool wsmfa_pg_decode_take(PGresult const *result, enum wsmfa_take_status *status, struct wsmfa_question *question,
+bool wsmfa_pg_decode_load(struct pg_rows const *rows, struct wsmfa_account *out, struct pg_row *row);
+bool wsmfa_pg_decode_take(struct pg_rows const *rows, enum wsmfa_take_status *status, struct wsmfa_question *question,
 			  struct wsmfa_account *account, struct pg_row *row);
 bool wsmfa_pg_decode_opened(PGresult const *result, struct wsmfa_opened *out, struct pg_row *row);
 bool wsmfa_pg_decode_settled(PGresult const *result, struct wsmfa_settled *out, struct pg_row *row);

@@ -1,6 +1,7 @@
 /* Encoders of parameters and strict decoders of results, binary formats of PostgreSQL.
  * Apart from the statements: what a database sends is foreign, and this is the border. */
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -60,16 +61,19 @@ void wsmfa_pg_put_int8(struct pg_params *p, int64_t value)
 	put_copy(p, &wire, sizeof(wire));
 }
 
+static int64_t time_wire(wsmfa_time_t value)
+{
+	if (value == WSMFA_TIME_FOREVER)
+		return INT64_MAX;
+	return value <= INT64_MIN + PG_EPOCH ? INT64_MIN : value - PG_EPOCH;
+}
+
 void wsmfa_pg_put_time(struct pg_params *p, wsmfa_time_t value)
 {
 	if (value == WSMFA_TIME_NONE)
 		wsmfa_pg_put_null(p);
-	else if (value == WSMFA_TIME_FOREVER)
-		wsmfa_pg_put_int8(p, INT64_MAX);
-	else if (value <= INT64_MIN + PG_EPOCH)
-		wsmfa_pg_put_int8(p, INT64_MIN);
 	else
-		wsmfa_pg_put_int8(p, value - PG_EPOCH);
+		wsmfa_pg_put_int8(p, time_wire(value));
 }
 
 void wsmfa_pg_put_text(struct pg_params *p, char const *value)
@@ -99,6 +103,102 @@ void wsmfa_pg_put_int8s(struct pg_params *p, int64_t const *values, size_t len)
 		(void)store(p, &wire, sizeof(wire));
 	}
 	put(p, begin, (size_t)(p->storage + p->stored - begin));
+}
+
+/* Appends to the last parameter. Its arrays move when their room grows. */
+static void append(struct pg_params *p, void const *value, size_t len)
+{
+	size_t size = p->arrays_size ? p->arrays_size : 4096;
+
+	while (size - p->arrays_len < len && size <= SIZE_MAX / 4)
+		size *= 2;
+	if (size > p->arrays_size) {
+		uint8_t *larger = size - p->arrays_len < len ? NULL : realloc(p->arrays, size);
+
+		if (!larger) {
+			p->out_of_memory = true;
+			return;
+		}
+		p->arrays = larger;
+		p->arrays_size = size;
+		for (int i = 0; i < p->len; i++) {
+			if (p->begins[i])
+				p->values[i] = (char const *)p->arrays + p->begins[i] - 1;
+		}
+	}
+	if (len)
+		memcpy(p->arrays + p->arrays_len, value, len);
+	p->arrays_len += len;
+	p->lengths[p->len - 1] += (int)len;
+}
+
+void wsmfa_pg_put_array(struct pg_params *p, uint32_t type, size_t len)
+{
+	uint32_t const head[5] = { htobe32(len ? 1 : 0), 0, htobe32(type), htobe32((uint32_t)len), htobe32(1) };
+
+	put(p, p->arrays ? p->arrays + p->arrays_len : NULL, 0);
+	p->begins[p->len - 1] = p->arrays_len + 1; // 0: no array
+	append(p, head, len ? sizeof(head) : 3 * sizeof(head[0]));
+}
+
+void wsmfa_pg_put_element(struct pg_params *p, void const *value, size_t len)
+{
+	uint32_t const size = value ? htobe32((uint32_t)len) : UINT32_MAX, some = htobe32(1);
+
+	append(p, &size, sizeof(size));
+	append(p, value, value ? len : 0);
+	if (!value && !p->out_of_memory)
+		memcpy(p->arrays + p->begins[p->len - 1] - 1 + sizeof(some), &some, sizeof(some)); // it has nulls
+}
+
+void wsmfa_pg_put_element_text(struct pg_params *p, char const *value)
+{
+	wsmfa_pg_put_element(p, value, value ? strlen(value) : 0);
+}
+
+void wsmfa_pg_put_element_int4(struct pg_params *p, int32_t value)
+{
+	uint32_t wire = htobe32((uint32_t)value);
+
+	wsmfa_pg_put_element(p, &wire, sizeof(wire));
+}
+
+void wsmfa_pg_put_element_int8(struct pg_params *p, int64_t value)
+{
+	uint64_t wire = htobe64((uint64_t)value);
+
+	wsmfa_pg_put_element(p, &wire, sizeof(wire));
+}
+
+void wsmfa_pg_put_element_time(struct pg_params *p, wsmfa_time_t value)
+{
+	if (value == WSMFA_TIME_NONE)
+		wsmfa_pg_put_element(p, NULL, 0);
+	else
+		wsmfa_pg_put_element_int8(p, time_wire(value));
+}
+
+void wsmfa_pg_params_free(struct pg_params *p)
+{
+	if (p->arrays)
+		OPENSSL_cleanse(p->arrays, p->arrays_len);
+	free(p->arrays);
+	p->arrays = NULL;
+}
+
+struct pg_rows wsmfa_pg_all_rows(PGresult const *result)
+{
+	return (struct pg_rows) { .result = result, .len = PQntuples(result) };
+}
+
+struct pg_row wsmfa_pg_row_of(struct pg_rows const *rows, int i, int columns)
+{
+	struct pg_row r = wsmfa_pg_row(rows->result, rows->first + i, rows->before + columns);
+
+	if (i >= rows->len && !r.bad)
+		r.bad = "(no row)";
+	r.column = rows->before;
+	return r;
 }
 
 struct pg_row wsmfa_pg_row(PGresult const *result, int row, int columns)

@@ -30,6 +30,10 @@ struct pg_params {
 	int formats[PG_PARAMS_MAX];
 	size_t stored;
 	uint8_t storage[PG_STORAGE_MAX];
+	/* arrays, whose room grows: where each begins */
+	uint8_t *arrays;
+	size_t arrays_len, arrays_size, begins[PG_PARAMS_MAX];
+	bool out_of_memory; //!< an array is not whole: don't send.
 };
 
 void wsmfa_pg_put_null(struct pg_params *p);
@@ -41,6 +45,16 @@ void wsmfa_pg_put_time(struct pg_params *p, wsmfa_time_t value);
 /** NULL is null. */
 void wsmfa_pg_put_text(struct pg_params *p, char const *value);
 void wsmfa_pg_put_octets(struct pg_params *p, uint8_t const *value, size_t len);
+/** Begins an array of `len` elements of this type (PG_TEXT ...), which are put next, one by one. */
+void wsmfa_pg_put_array(struct pg_params *p, uint32_t type, size_t len);
+/** An element, copied; NULL is null. */
+void wsmfa_pg_put_element(struct pg_params *p, void const *value, size_t len);
+void wsmfa_pg_put_element_text(struct pg_params *p, char const *value);
+void wsmfa_pg_put_element_int4(struct pg_params *p, int32_t value);
+void wsmfa_pg_put_element_int8(struct pg_params *p, int64_t value);
+void wsmfa_pg_put_element_time(struct pg_params *p, wsmfa_time_t value);
+/** Frees what arrays took; for params that have any. */
+void wsmfa_pg_params_free(struct pg_params *p);
 /** An array of int8; at most WSMFA_AUTHENTICATORS_MAX of them. */
 void wsmfa_pg_put_int8s(struct pg_params *p, int64_t const *values, size_t len);
 
@@ -55,6 +69,15 @@ struct pg_row {
 	char const *bad; //!< name of the column that is wrong, NULL while all is well
 };
 
+/** Some rows of a result, each after `before` columns that are not theirs. */
+struct pg_rows {
+	PGresult const *result;
+	int first, len, before;
+};
+
+struct pg_rows wsmfa_pg_all_rows(PGresult const *result);
+/** Begins row `i` of them, which must have `columns` columns. */
+struct pg_row wsmfa_pg_row_of(struct pg_rows const *rows, int i, int columns);
 /** Begins row `row` of a result that must have `columns` columns. */
 struct pg_row wsmfa_pg_row(PGresult const *result, int row, int columns);
 /** Is the next column null? */

@@ -14,7 +14,7 @@
 /** How a call went. Only WSMFA_STORE_OK carries results; every other value must end in a refusal. */
 enum wsmfa_store_result {
 	WSMFA_STORE_BROKEN = 0, //!< the database refused or answered nonsense; logged where it happened.
-	WSMFA_STORE_DOWN,	//!< not reachable, timed out, or the breaker is open.
+	WSMFA_STORE_DOWN,       //!< not reachable, timed out, or the breaker is open.
 	WSMFA_STORE_OK,
 };
 
@@ -26,14 +26,16 @@ struct wsmfa_store_ops {
 	enum wsmfa_store_result (*load)(struct wsmfa_store *, struct wsmfa_origin const *, struct wsmfa_account *out);
 	/** Consumes the question with this SHA-256(State), if it is open and bound to the origin, and loads as above. */
 	enum wsmfa_store_result (*take)(struct wsmfa_store *, struct wsmfa_origin const *, uint8_t const *state_hash,
-					uint8_t const *answer_mac, uint8_t const *digest, enum wsmfa_take_status *status,
-					struct wsmfa_question *question, struct wsmfa_account *account);
+					uint8_t const *answer_mac, uint8_t const *digest,
+					enum wsmfa_take_status *status, struct wsmfa_question *question,
+					struct wsmfa_account *account);
 	/** Opens a question; of what goes to a phone the limits are checked and the count is durable before it returns. */
 	enum wsmfa_store_result (*open)(struct wsmfa_store *, struct wsmfa_origin const *, struct wsmfa_limits const *,
 					int64_t account_id, struct wsmfa_opening const *, struct wsmfa_opened *out);
 	/** Judges once, in one transaction, durable before it returns. */
-	enum wsmfa_store_result (*settle)(struct wsmfa_store *, struct wsmfa_origin const *, struct wsmfa_limits const *,
-					  struct wsmfa_settlement const *, struct wsmfa_settled *out);
+	enum wsmfa_store_result (*settle)(struct wsmfa_store *, struct wsmfa_origin const *,
+					  struct wsmfa_limits const *, struct wsmfa_settlement const *,
+					  struct wsmfa_settled *out);
 	/** Makes `waiter` the newest request that waits for a push; tells at once if it is answered already. */
 	enum wsmfa_store_result (*wait)(struct wsmfa_store *, struct wsmfa_origin const *, int64_t challenge_id,
 					int64_t waiter, struct wsmfa_settled *out);
@@ -41,7 +43,8 @@ struct wsmfa_store_ops {
 	 *  same transaction when the result is EXPIRED or FAILED. */
 	enum wsmfa_store_result (*settle_push)(struct wsmfa_store *, struct wsmfa_origin const *,
 					       struct wsmfa_limits const *, int64_t challenge_id, int64_t waiter,
-					       bool give_up, struct wsmfa_opening const *next, struct wsmfa_settled *out);
+					       bool give_up, struct wsmfa_opening const *next,
+					       struct wsmfa_settled *out);
 	void (*free)(struct wsmfa_store *);
 };
 

@@ -45,19 +45,26 @@ static enum wsmfa_store_result pg_try(struct wsmfa_pg *pg, char const *statement
 	return WSMFA_STORE_DOWN;
 }
 
-enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
-				      bool reads_only, PGresult **result)
+enum wsmfa_store_result wsmfa_pg_run(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
+				     bool reads_only, int64_t deadline, PGresult **result)
 {
-	int64_t now = wsmfa_pg_clock(), open_for;
-	int64_t deadline = now + pg->config.store_timeout_ms * INT64_C(1000);
 	enum wsmfa_store_result r;
-	bool probe;
 
-	if (!wsmfa_pg_breaker_enter(&pg->breaker, now, &probe))
-		return WSMFA_STORE_DOWN;
 	wsmfa_pg_deadline_set(deadline);
 	r = pg_try(pg, statement, params, reads_only, deadline, result);
 	wsmfa_pg_deadline_set(0);
+	return r;
+}
+
+bool wsmfa_pg_enter(struct wsmfa_pg *pg, int64_t now, bool *probe)
+{
+	return wsmfa_pg_breaker_enter(&pg->breaker, now, probe);
+}
+
+void wsmfa_pg_leave(struct wsmfa_pg *pg, bool probe, enum wsmfa_store_result r)
+{
+	int64_t open_for;
+
 	switch (wsmfa_pg_breaker_leave(&pg->breaker, wsmfa_pg_clock(), probe, r, &open_for)) {
 	case PG_BREAKER_SAME: break;
 	case PG_BREAKER_OPENED:
@@ -66,6 +73,19 @@ enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement
 		break;
 	case PG_BREAKER_CLOSED: wsmfa_pg_log(&pg->config, 'w', "database: usable again, breaker closed"); break;
 	}
+}
+
+enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
+				      bool reads_only, PGresult **result)
+{
+	int64_t now = wsmfa_pg_clock();
+	enum wsmfa_store_result r;
+	bool probe;
+
+	if (!wsmfa_pg_enter(pg, now, &probe))
+		return WSMFA_STORE_DOWN;
+	r = wsmfa_pg_run(pg, statement, params, reads_only, now + pg->config.store_timeout_ms * INT64_C(1000), result);
+	wsmfa_pg_leave(pg, probe, r);
 	return r;
 }
 
@@ -83,10 +103,19 @@ enum wsmfa_store_result wsmfa_pg_decoded(struct wsmfa_pg *pg, char const *statem
 	return r;
 }
 
+static struct pg_batch_kind const *const batch_kinds[PG_BATCHES] = {
+	[PG_LOADS] = &wsmfa_pg_loads,
+	[PG_TAKES] = &wsmfa_pg_takes,
+	[PG_OPENS] = &wsmfa_pg_opens,
+	[PG_SETTLES] = &wsmfa_pg_settles,
+};
+
 static void pg_free(struct wsmfa_store *s)
 {
 	struct wsmfa_pg *pg = (struct wsmfa_pg *)s;
 
+	for (int i = 0; i < PG_BATCHES && pg->batches[i].kind; i++)
+		wsmfa_pg_batch_end(&pg->batches[i]);
 	wsmfa_pg_breaker_end(&pg->breaker);
 	free(pg);
 }
@@ -111,6 +140,13 @@ struct wsmfa_store *wsmfa_pg_new(struct wsmfa_pg_config const *config, struct ws
 				   config->breaker_open_max_ms)) {
 		free(pg);
 		return NULL;
+	}
+	for (int i = 0; i < PG_BATCHES; i++) {
+		if (!wsmfa_pg_batch_init(&pg->batches[i], batch_kinds[i])) {
+			pg->batches[i].kind = NULL;
+			pg_free(&pg->store);
+			return NULL;
+		}
 	}
 	pg->store.ops = &pg_ops;
 	pg->config = *config;

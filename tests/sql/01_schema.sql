@@ -55,7 +55,8 @@ FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'wsmfa'::regnamesp
 SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_radius' $$, $$ VALUES
 	('schema_check()', 'EXECUTE'), ('login_load()', 'EXECUTE'), ('challenge_take()', 'EXECUTE'), ('challenge_open()', 'EXECUTE'),
 	('challenge_settle()', 'EXECUTE'), ('push_wait()', 'EXECUTE'), ('push_settle()', 'EXECUTE'), ('push_report()', 'EXECUTE'),
-	('push_answered()', 'EXECUTE'), ('events_add()', 'EXECUTE'), ('heartbeat()', 'EXECUTE') $$,
+	('push_answered()', 'EXECUTE'), ('events_add()', 'EXECUTE'), ('heartbeat()', 'EXECUTE'), ('login_load_many()', 'EXECUTE'),
+	('challenge_open_many()', 'EXECUTE'), ('challenge_take_many()', 'EXECUTE'), ('challenge_settle_many()', 'EXECUTE') $$,
 	'wsmfa_radius executes the login functions and nothing else');
 SELECT set_eq($$ SELECT object, privileges FROM granted WHERE role = 'wsmfa_push' $$, $$ VALUES
 	('schema_check()', 'EXECUTE'), ('answer_push()', 'EXECUTE'), ('push_pending', 'SELECT') $$, 'wsmfa_push answers pushes');

@@ -103,7 +103,7 @@ SELECT matches(t.as_user(who, q), '42501', who || ' may not: ' || q) FROM unnest
 	'UPDATE wsmfa.region SET enforce_from = ''infinity''', 'DELETE FROM wsmfa.audit', 'SELECT wsmfa.account_erase(''a-1'')', 'SELECT wsmfa.account_unlock(''a-1'')', 'SELECT count(*) FROM wsmfa.sweep()',
 	'INSERT INTO wsmfa.organization_admin VALUES (''t_alpha'', 1)', 'SELECT wsmfa.event_partitions_drop(now())', 'CREATE TABLE wsmfa.mine ()']) q;
 SELECT matches(t.as_user(who, q), '42501', who || ' may not: ' || q) FROM unnest('{t_alpha,t_auditor,t_admin,wsmfa_push,t_stranger}'::text[]) who, unnest(ARRAY[
-	'SELECT password FROM wsmfa.login_load(''a-1'', '''', '''', '''', now())', 'SELECT count(*) FROM wsmfa.challenge_take(NULL, ''a-1'', '''', '''', '''', now(), NULL, NULL)',
+	'SELECT password FROM wsmfa.login_load(''a-1'', '''', '''', '''', now())', 'SELECT password FROM wsmfa.login_load_many(ARRAY[''a-1''], ARRAY[''''], ARRAY[''''], ARRAY[''''], ARRAY[now()], 30)', 'SELECT count(*) FROM wsmfa.challenge_take(NULL, ''a-1'', '''', '''', '''', now(), NULL, NULL)',
 	'SELECT wsmfa.events_add(''[]'')', 'SELECT wsmfa.push_report(1, ''approved'', now())']) q;
 SELECT matches(t.as_user('t_admin', q), '42501', 'wsmfa_admin may not: ' || q) FROM unnest(ARRAY['DELETE FROM wsmfa.audit', 'UPDATE wsmfa.audit SET who = ''x''', 'INSERT INTO wsmfa.audit (what, table_name, key) VALUES (''insert'', ''x'', ''x'')',
 	'DELETE FROM wsmfa.event', 'SELECT count(*) FROM wsmfa.challenge', 'DELETE FROM wsmfa.schema_version']) q;

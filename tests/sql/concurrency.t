@@ -1,6 +1,6 @@
 #!/bin/bash
 # Two hundred at once: what is counted is counted exactly, what is good once is good once, and nobody waits for ever.
-n=0 round=0
+n=0 step=0 round=0
 createdb -T "$PGDATABASE" wsmfa_concurrency
 export PGDATABASE=wsmfa_concurrency
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"; }
@@ -143,6 +143,19 @@ is 'who is erased while an event is written' '1 0' "SELECT count(*) || ' ' || co
 beside "SELECT wsmfa.account_erase('leaver 2')" "$(event 'leaver 2')"
 is 'and an event of who is being erased leave no name' '1 0' "SELECT count(*) || ' ' || count(coalesce(account, station)) FROM wsmfa.event WHERE client = 'leaver 2'"
 
+# settled together: what another transaction holds is passed by, not waited for
+together() { echo "wsmfa.challenge_settle_many(ARRAY[t.t0()], ARRAY[$1], ARRAY['192.0.2.1'], ARRAY['st-1'], ARRAY[0::bigint], ARRAY[(SELECT x.id FROM wsmfa.authenticator x WHERE x.account_id = $1 AND x.kind = 'totp' ORDER BY x.id LIMIT 1)], ARRAY[$2::bigint], ARRAY[0], 30)"; }
+sql "SELECT t.totp(t.account('held'))" >/dev/null
+all "SELECT coalesce((SELECT 'right' FROM $(together "$(id held)" 5)), 'passed by')"
+is 'one of many right ones together' 'passed by 199, right 1' "$results"
+for table in "account WHERE name = 'held'" "authenticator WHERE account_id = $(id held)"; do
+	sql 'DROP TABLE IF EXISTS t.seen' >/dev/null
+	beside "SELECT id FROM wsmfa.$table FOR UPDATE" "CREATE TABLE t.seen AS SELECT count(*) FROM $(together "$(id held)" "$((++step + 10))")"
+	is "a held row: ${table%% *}" 0 'SELECT count FROM t.seen'
+done
+beside 'SELECT 1' "CREATE TABLE t.seen2 AS SELECT count(*) FROM $(together "$(id held)" 20)"
+is 'control: one that nobody holds' 1 'SELECT count FROM t.seen2'
+
 # everything at once: no deadlock, no error
 sql "UPDATE wsmfa.region SET announce_from = announce_from" # an audit row among it
 sql "INSERT INTO wsmfa.account_service SELECT id, 'community' FROM wsmfa.account" >/dev/null
@@ -154,6 +167,7 @@ SELECT coalesce(challenge_id, 0) AS q FROM t.open(:id, (ARRAY['totp', 'push', 's
 SELECT t.take('s' || :s, 'many ' || :a, statement_timestamp());
 SELECT status FROM wsmfa.push_wait(statement_timestamp(), :q, :s);
 SELECT wsmfa.push_report(:q, 'denied', statement_timestamp()) WHERE :s % 5 = 0;
+SELECT count(*) FROM wsmfa.challenge_settle_many(array_fill(statement_timestamp(), ARRAY[50]), ARRAY(SELECT id FROM wsmfa.account WHERE name ~ '^many' ORDER BY random() LIMIT 50), array_fill('c'::text, ARRAY[50]), array_fill('st'::text, ARRAY[50]), array_fill(0::bigint, ARRAY[50]), ARRAY(SELECT id FROM wsmfa.authenticator ORDER BY random() LIMIT 50), array_fill(:s::bigint, ARRAY[50]), array_fill(0, ARRAY[50]), 30);
 SELECT status FROM t.settle(:id, :q, (ARRAY['right', 'wrong', 'aside'])[1 + :s % 3], 'totp', ARRAY(SELECT x.id FROM wsmfa.authenticator x WHERE x.account_id = :id ORDER BY random()), statement_timestamp(), step => :s, guess => 'g' || :s, lock_after => 1000000, next => (ARRAY['totp', 'push', 'sms'])[1 + :s % 3], next_state => 'n' || :s, code => CASE WHEN :s % 3 = 2 THEN 'c2' END, sms_max => 1000000);
 SELECT status FROM t.push_settle(:q, :s, statement_timestamp(), :s % 2 = 0, next => 'totp', next_state => 'm' || :s);
 SELECT wsmfa.events_add(jsonb_agg(jsonb_build_object('account_id', id, 'outcome', 'accepted'))) FROM (SELECT id FROM wsmfa.account ORDER BY random() LIMIT 20) x;

@@ -213,7 +213,7 @@ static void nonsense_is_broken(void **state)
 	assert_int_equal(call_reading(x), WSMFA_STORE_BROKEN);
 	assert_false(account.known);
 	assert_string_equal(x->logged,
-			    "e database: wsmfa_load: column (their number) of the answer is not what it should be\n");
+			    "e database: wsmfa_loads: column n of the answer is not what it should be\n");
 }
 
 static void a_refusal_is_broken_and_names_no_detail(void **state)

@@ -132,12 +132,16 @@ static struct wsmfa_settled settled;
 
 static bool decode_load(PGresult const *r, struct pg_row *row)
 {
-	return wsmfa_pg_decode_load(r, &account, row);
+	struct pg_rows rows = wsmfa_pg_all_rows(r);
+
+	return wsmfa_pg_decode_load(&rows, &account, row);
 }
 
 static bool decode_take(PGresult const *r, struct pg_row *row)
 {
-	return wsmfa_pg_decode_take(r, &status, &question, &account, row);
+	struct pg_rows rows = wsmfa_pg_all_rows(r);
+
+	return wsmfa_pg_decode_take(&rows, &status, &question, &account, row);
 }
 
 static bool decode_opened(PGresult const *r, struct pg_row *row)

@@ -1,0 +1,65 @@
+/*
+ * Calls of one kind that are made at the same moment travel as one statement: one way there and back, one commit.
+ * It stands apart from the calls: who waits for whom, and for how long, is one question for all of them.
+ *
+ * No thread of its own: whoever finds no statement of the kind under way leads, with all who wait. While many wait, a few more
+ * statements go beside it, so that one that waits for the disk does not hold up everybody.
+ */
+#ifndef WSMFA_STORE_PG_BATCH_H
+#define WSMFA_STORE_PG_BATCH_H
+
+#include <pthread.h>
+
+#include "store/pg_value.h"
+#include "store/store.h"
+
+struct wsmfa_pg;
+
+/* Statements of a kind that are under way at most, and how many calls wait before there is one more. */
+#define PG_BATCHES_MAX  4
+#define PG_BATCH_ENOUGH 16
+/* Calls in a statement. */
+#define PG_BATCH_MAX 64
+
+/** One call; on its caller's stack, first in a struct that has the rest of it. All but `origin` begins as zero. */
+struct pg_call {
+	struct wsmfa_origin const *origin;
+	bool done;   //!< the statement did it; if not, though OK, this call has to be made alone
+	bool shared; //!< others were in the statement, so that BROKEN may be their fault: alone it may be well
+	/* of the batch */
+	enum { PG_CALL_WAITS = 0, PG_CALL_LEADS, PG_CALL_TRAVELS, PG_CALL_BACK } at;
+	enum wsmfa_store_result result;
+	int64_t deadline; //!< monotonic, microseconds
+	pthread_cond_t changed;
+	struct pg_call *next;
+};
+
+/** A kind of call. */
+struct pg_batch_kind {
+	char const *statement;
+	bool reads_only; //!< it may be run again when nobody knows whether it ran.
+	/** The parameters of all calls, arrays that run side by side. */
+	void (*put)(struct wsmfa_pg *pg, struct pg_params *params, struct pg_call *const *calls, size_t len);
+	/** What came back for a call, maybe no row: `rows` has them, after a column n. Sets call->done. False: row->bad says why. */
+	bool (*get)(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row);
+};
+
+struct pg_batch {
+	struct pg_batch_kind const *kind;
+	pthread_mutex_t lock;
+	struct pg_call *first, **last; //!< who waits, the oldest first
+	int waiting, under_way;
+};
+
+bool wsmfa_pg_batch_init(struct pg_batch *b, struct pg_batch_kind const *kind);
+void wsmfa_pg_batch_end(struct pg_batch *b);
+/** Makes the call with all others of its kind, within the store's timeout. */
+enum wsmfa_store_result wsmfa_pg_batch_call(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *call);
+/** Has the call to be made alone? The statement passed it by, or failed because of anybody's. */
+bool wsmfa_pg_batch_left(struct pg_call const *call, enum wsmfa_store_result r);
+
+/* Of the origins of all calls: their times; client, station and service, an array each. */
+void wsmfa_pg_put_ats(struct pg_params *p, struct pg_call *const *calls, size_t len);
+void wsmfa_pg_put_places(struct pg_params *p, struct pg_call *const *calls, size_t len);
+
+#endif
