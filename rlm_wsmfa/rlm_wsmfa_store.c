@@ -86,11 +86,13 @@ static struct wsmfa_pg_conn *pool_get(void *ctx)
 {
 	rlm_wsmfa_t *inst = ctx;
 	struct timespec until;
+	int64_t wait = (int64_t)inst->store_timeout * 500000, left = wsmfa_pg_time_left();
 	bool again = true;
 
+	if (left < wait) wait = left;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(inst->store_timeout % 2) * 500000000;
-	until.tv_sec += inst->store_timeout / 2 + until.tv_nsec / 1000000000;
+	until.tv_nsec += (long)(wait % 1000000) * 1000;
+	until.tv_sec += wait / 1000000 + until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&inst->pool_lock);
 	while (again) {

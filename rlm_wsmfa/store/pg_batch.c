@@ -51,10 +51,13 @@ static void batch_run(struct wsmfa_pg *pg, struct pg_batch_kind const *kind, str
 	struct pg_params params = { .len = 0 };
 	PGresult *result = NULL;
 	enum wsmfa_store_result r = WSMFA_STORE_DOWN;
+	int64_t deadline = calls[0]->deadline;
 
+	for (size_t i = 1; i < len; i++)
+		deadline = calls[i]->deadline < deadline ? calls[i]->deadline : deadline;
 	kind->put(pg, &params, calls, len);
 	if (!params.out_of_memory)
-		r = wsmfa_pg_run(pg, kind->statement, &params, kind->reads_only, calls[0]->deadline, &result);
+		r = wsmfa_pg_run(pg, kind->statement, &params, kind->reads_only, deadline, &result);
 	wsmfa_pg_params_free(&params);
 	if (r == WSMFA_STORE_OK && !rows_are_ours(result, len))
 		r = wsmfa_pg_decoded(pg, kind->statement, &(struct pg_row) { .bad = "n" }, NULL);
@@ -70,16 +73,22 @@ static void batch_run(struct wsmfa_pg *pg, struct pg_batch_kind const *kind, str
 	}
 }
 
-/* The oldest who waits. */
-static struct pg_call *batch_next(struct pg_batch *b)
+/* Takes one who waits out of the queue: what *at points to. */
+static struct pg_call *batch_pick(struct pg_batch *b, struct pg_call **at)
 {
-	struct pg_call *call = b->first;
+	struct pg_call *call = *at;
 
-	b->first = call->next;
-	if (!b->first)
-		b->last = &b->first;
+	*at = call->next;
+	if (!*at)
+		b->last = at;
 	b->waiting--;
 	return call;
+}
+
+/* With little time left nobody has company: the statement would end with that time, for all. */
+static bool call_is_late(struct wsmfa_pg const *pg, struct pg_call const *call, int64_t now)
+{
+	return call->deadline - now < pg->config.store_timeout_ms * INT64_C(500);
 }
 
 /* The place of one that is under way goes to the oldest who waits. */
@@ -91,7 +100,7 @@ static void batch_hand_on(struct pg_batch *b)
 		b->under_way--;
 		return;
 	}
-	call = batch_next(b);
+	call = batch_pick(b, &b->first);
 	call->at = PG_CALL_LEADS;
 	(void)pthread_cond_signal(&call->changed);
 }
@@ -99,11 +108,15 @@ static void batch_hand_on(struct pg_batch *b)
 static void batch_lead(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *self)
 {
 	struct pg_call *calls[PG_BATCH_MAX] = { self };
+	int64_t now = wsmfa_pg_clock();
 	size_t len = 1;
 
-	// who is late by now goes alone: it takes nobody's time
-	while (b->first && len < PG_BATCH_MAX && wsmfa_pg_clock() < self->deadline) {
-		calls[len] = batch_next(b);
+	for (struct pg_call **at = &b->first; *at && len < PG_BATCH_MAX && !call_is_late(pg, self, now);) {
+		if (call_is_late(pg, *at, now)) {
+			at = &(*at)->next;
+			continue;
+		}
+		calls[len] = batch_pick(b, at);
 		calls[len++]->at = PG_CALL_TRAVELS;
 	}
 	(void)pthread_mutex_unlock(&b->lock);
@@ -125,13 +138,10 @@ static bool batch_wait(struct pg_batch *b, struct pg_call *call)
 		if (pthread_cond_timedwait(&call->changed, &b->lock, &until) != ETIMEDOUT || call->at != PG_CALL_WAITS)
 			continue;
 		for (struct pg_call **at = &b->first; *at; at = &(*at)->next) {
-			if (*at != call)
-				continue;
-			*at = call->next;
-			if (!*at)
-				b->last = at;
-			b->waiting--;
-			break;
+			if (*at == call) {
+				(void)batch_pick(b, at);
+				break;
+			}
 		}
 		return false;
 	}
@@ -168,9 +178,12 @@ static enum wsmfa_store_result batch_do(struct wsmfa_pg *pg, struct pg_batch *b,
 		b->last = &call->next;
 		b->waiting++;
 	}
+	call->leads = true; // speaks for itself, unless it comes back with others
 	if (batch_wait(b, call)) {
 		if (call->at == PG_CALL_LEADS)
 			batch_lead(pg, b, call);
+		else
+			call->leads = false;
 		r = call->result;
 	}
 	(void)pthread_mutex_unlock(&b->lock);
@@ -180,19 +193,19 @@ static enum wsmfa_store_result batch_do(struct wsmfa_pg *pg, struct pg_batch *b,
 
 enum wsmfa_store_result wsmfa_pg_batch_call(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *call)
 {
-	int64_t now = wsmfa_pg_clock();
 	enum wsmfa_store_result r;
 	bool probe;
 
-	call->deadline = now + pg->config.store_timeout_ms * INT64_C(1000);
-	if (!wsmfa_pg_enter(pg, now, &probe))
+	call->deadline = wsmfa_pg_deadline(pg);
+	if (!wsmfa_pg_enter(pg, wsmfa_pg_clock(), &probe))
 		return WSMFA_STORE_DOWN;
 	r = batch_do(pg, b, call);
 	if (r == WSMFA_STORE_BROKEN && call->shared && b->kind->reads_only) {
 		batch_run(pg, b->kind, &call, 1); // the fault may be another's
 		r = call->result;
 	}
-	wsmfa_pg_leave(pg, probe, r);
+	if (call->leads || probe)
+		wsmfa_pg_leave(pg, probe, r);
 	return r;
 }
 

@@ -29,6 +29,7 @@ struct pg_call {
 	/* of the batch */
 	enum { PG_CALL_WAITS = 0, PG_CALL_LEADS, PG_CALL_TRAVELS, PG_CALL_BACK } at;
 	enum wsmfa_store_result result;
+	bool leads;       //!< its result is the breaker's too
 	int64_t deadline; //!< monotonic, microseconds
 	pthread_cond_t changed;
 	struct pg_call *next;
@@ -53,7 +54,10 @@ struct pg_batch {
 
 bool wsmfa_pg_batch_init(struct pg_batch *b, struct pg_batch_kind const *kind);
 void wsmfa_pg_batch_end(struct pg_batch *b);
-/** Makes the call with all others of its kind, within the store's timeout. */
+/**
+ * Makes the call with all others of its kind, within the store's timeout. Only who has more than half of it left has company, so
+ * that nobody's statement ends with the time of somebody else. Of a statement that fails, the breaker hears once.
+ */
 enum wsmfa_store_result wsmfa_pg_batch_call(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *call);
 /** Has the call to be made alone? The statement passed it by, or failed because of anybody's. */
 bool wsmfa_pg_batch_left(struct pg_call const *call, enum wsmfa_store_result r);

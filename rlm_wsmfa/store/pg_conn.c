@@ -22,6 +22,13 @@ int64_t wsmfa_pg_clock(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+int64_t wsmfa_pg_time_left(void)
+{
+	int64_t left = thread_deadline - wsmfa_pg_clock();
+
+	return thread_deadline && left > 0 ? left : 0;
+}
+
 void wsmfa_pg_deadline_set(int64_t deadline)
 {
 	thread_deadline = deadline;

@@ -287,7 +287,7 @@ enum wsmfa_store_result wsmfa_pg_take(struct wsmfa_store *s, struct wsmfa_origin
 	wsmfa_pg_put_octets(&params, answer_mac, WSMFA_HASH_LEN);
 	wsmfa_pg_put_octets(&params, digest, WSMFA_HASH_LEN);
 	wsmfa_pg_put_int4(&params, wsmfa_pg_failure_days(pg));
-	r = wsmfa_pg_call(pg, TAKE, &params, false, &result);
+	r = wsmfa_pg_call(pg, TAKE, &params, false, x.call.deadline, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
 	rows = wsmfa_pg_all_rows(result);

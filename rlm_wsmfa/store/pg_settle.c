@@ -238,6 +238,7 @@ enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin
 	struct pg_row row;
 	PGresult *result;
 	enum wsmfa_store_result r;
+	int64_t deadline = wsmfa_pg_deadline(pg);
 
 	if (opening_is_plain(opening)) {
 		struct open_call x = {
@@ -253,7 +254,7 @@ enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin
 	put_place(&params, origin);
 	put_opening(&params, opening);
 	put_opening_limits(&params, limits);
-	r = wsmfa_pg_call(pg, OPEN, &params, false, &result);
+	r = wsmfa_pg_call(pg, OPEN, &params, false, deadline, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
 	(void)wsmfa_pg_decode_opened(result, out, &row);
@@ -322,6 +323,7 @@ enum wsmfa_store_result wsmfa_pg_settle(struct wsmfa_store *s, struct wsmfa_orig
 	struct pg_row row;
 	PGresult *result;
 	enum wsmfa_store_result r;
+	int64_t deadline = wsmfa_pg_deadline(pg);
 
 	if (x->authenticators_len > WSMFA_AUTHENTICATORS_MAX)
 		return WSMFA_STORE_BROKEN;
@@ -354,7 +356,7 @@ enum wsmfa_store_result wsmfa_pg_settle(struct wsmfa_store *s, struct wsmfa_orig
 	wsmfa_pg_put_int4(&params, limits->max_attempts);
 	put_opening_limits(&params, limits);
 	put_next(&params, x->next);
-	r = wsmfa_pg_call(pg, SETTLE, &params, false, &result);
+	r = wsmfa_pg_call(pg, SETTLE, &params, false, deadline, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
 	(void)wsmfa_pg_decode_settled(result, out, &row);
@@ -373,7 +375,7 @@ enum wsmfa_store_result wsmfa_pg_wait(struct wsmfa_store *s, struct wsmfa_origin
 	wsmfa_pg_put_time(&params, origin->at);
 	wsmfa_pg_put_int8(&params, challenge_id);
 	wsmfa_pg_put_int8(&params, waiter);
-	r = wsmfa_pg_call(pg, WAIT, &params, false, &result);
+	r = wsmfa_pg_call(pg, WAIT, &params, false, wsmfa_pg_deadline(pg), &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
 	memset(out, 0, sizeof(*out));
@@ -403,7 +405,7 @@ enum wsmfa_store_result wsmfa_pg_settle_push(struct wsmfa_store *s, struct wsmfa
 	put_failure_limits(&params, limits);
 	put_opening_limits(&params, limits);
 	put_next(&params, next);
-	r = wsmfa_pg_call(pg, SETTLE_PUSH, &params, false, &result);
+	r = wsmfa_pg_call(pg, SETTLE_PUSH, &params, false, wsmfa_pg_deadline(pg), &result);
 	if (r != WSMFA_STORE_OK)
 		return r;
 	(void)wsmfa_pg_decode_settled(result, out, &row);

@@ -22,20 +22,20 @@
 	"text, bytea, bytea, int4, timestamptz, int8, bool, bytea, timestamptz, text, text, text, bytea, int8, bytea, bool"
 
 char const wsmfa_pg_prepare[] =
-	/* accounts clients stations services ats failure_days; n is the place in the arrays, in all that end in _many */
+	/* accounts clients stations services ats failure_days; n is the place in the arrays, in all that end in _many; rows come in its order */
 	"PREPARE wsmfa_loads (text[], text[], text[], text[], timestamptz[], int4) AS SELECT n, " ACCOUNT
-	" FROM wsmfa.login_load_many($1, $2, $3, $4, $5, $6);"
+	" FROM wsmfa.login_load_many($1, $2, $3, $4, $5, $6) ORDER BY n, auth_id;"
 
 	"PREPARE wsmfa_takes (bytea[], text[], text[], text[], text[], timestamptz[], bytea[], bytea[], int4) AS "
-	"SELECT n, " TAKEN " FROM wsmfa.challenge_take_many($1, $2, $3, $4, $5, $6, $7, $8, $9);"
+	"SELECT n, " TAKEN " FROM wsmfa.challenge_take_many($1, $2, $3, $4, $5, $6, $7, $8, $9) ORDER BY n, auth_id;"
 
 	/* ats accounts clients stations services states logins attempts expires authenticators digests */
 	"PREPARE wsmfa_opens (timestamptz[], int8[], text[], text[], text[], bytea[], bytea[], int4[], timestamptz[], int8[], bytea[]) "
-	"AS SELECT n, challenge_id FROM wsmfa.challenge_open_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);"
+	"AS SELECT n, challenge_id FROM wsmfa.challenge_open_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ORDER BY n;"
 
 	/* ats accounts clients stations challenges authenticators steps drifts failure_days */
 	"PREPARE wsmfa_settles (timestamptz[], int8[], text[], text[], int8[], int8[], int8[], int4[], int4) AS "
-	"SELECT n FROM wsmfa.challenge_settle_many($1, $2, $3, $4, $5, $6, $7, $8, $9);"
+	"SELECT n FROM wsmfa.challenge_settle_many($1, $2, $3, $4, $5, $6, $7, $8, $9) ORDER BY n;"
 
 	"PREPARE wsmfa_take (bytea, text, text, text, text, timestamptz, bytea, bytea, int4) AS SELECT " TAKEN
 	" FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8, $9);"

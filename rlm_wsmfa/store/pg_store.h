@@ -22,13 +22,15 @@ struct wsmfa_pg {
 
 extern struct pg_batch_kind const wsmfa_pg_loads, wsmfa_pg_takes, wsmfa_pg_opens, wsmfa_pg_settles;
 
+/** When a call that begins now must have ended: monotonic, microseconds. */
+int64_t wsmfa_pg_deadline(struct wsmfa_pg const *pg);
 /**
- * Runs a statement within the store's timeout. `reads_only`: it may be run again when nobody knows whether it ran.
+ * Runs a statement until `deadline`. `reads_only`: it may be run again when nobody knows whether it ran.
  * *result only with WSMFA_STORE_OK.
  */
 enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
-				      bool reads_only, PGresult **result);
-/** As wsmfa_pg_call, until `deadline` and past the breaker: for whoever has entered it. */
+				      bool reads_only, int64_t deadline, PGresult **result);
+/** As wsmfa_pg_call, past the breaker: for whoever has entered it. */
 enum wsmfa_store_result wsmfa_pg_run(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
 				     bool reads_only, int64_t deadline, PGresult **result);
 /** The breaker's door: false turns the call away. Who enters leaves with its result. */

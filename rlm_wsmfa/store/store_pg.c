@@ -75,16 +75,20 @@ void wsmfa_pg_leave(struct wsmfa_pg *pg, bool probe, enum wsmfa_store_result r)
 	}
 }
 
-enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
-				      bool reads_only, PGresult **result)
+int64_t wsmfa_pg_deadline(struct wsmfa_pg const *pg)
 {
-	int64_t now = wsmfa_pg_clock();
+	return wsmfa_pg_clock() + pg->config.store_timeout_ms * INT64_C(1000);
+}
+
+enum wsmfa_store_result wsmfa_pg_call(struct wsmfa_pg *pg, char const *statement, struct pg_params const *params,
+				      bool reads_only, int64_t deadline, PGresult **result)
+{
 	enum wsmfa_store_result r;
 	bool probe;
 
-	if (!wsmfa_pg_enter(pg, now, &probe))
+	if (!wsmfa_pg_enter(pg, wsmfa_pg_clock(), &probe))
 		return WSMFA_STORE_DOWN;
-	r = wsmfa_pg_run(pg, statement, params, reads_only, now + pg->config.store_timeout_ms * INT64_C(1000), result);
+	r = wsmfa_pg_run(pg, statement, params, reads_only, deadline, result);
 	wsmfa_pg_leave(pg, probe, r);
 	return r;
 }

@@ -37,6 +37,9 @@ void wsmfa_pg_close(struct wsmfa_pg_conn *conn);
 /** False once it is known to be lost. Sends nothing. */
 bool wsmfa_pg_alive(struct wsmfa_pg_conn *conn);
 
+/** What the store's call on this thread has left, in microseconds, for a pool that waits; 0 outside of a call. */
+int64_t wsmfa_pg_time_left(void);
+
 /** The caller's pool. Called by any thread, without a lock. */
 struct wsmfa_pg_pool {
 	struct wsmfa_pg_conn *(*get)(void *ctx); //!< NULL: none to be had now; logged by the pool.

@@ -3,7 +3,7 @@
 # Apart from the pgTAP files, which call the functions as nobody but psql does.
 set -u
 build=${WSMFA_BUILD:-$WSMFA_SQL_TESTS/../../build}
-programs='tests/unit/test_store_contract tests/unit/test_store_phones'
+programs='tests/unit/test_store_contract tests/unit/test_store_phones tests/unit/together_pg'
 # shellcheck disable=SC2086 # a list
 make -C "$build" -s --no-print-directory $programs >&2 || { echo 'Bail out! not built: build-aux/build'; exit 1; }
 cd "$build" || exit 1

@@ -154,13 +154,15 @@ dist_check_SCRIPTS += tests/unit/count_results
 dist_check_SCRIPTS += tests/unit/exported_symbols
 dist_check_SCRIPTS += tests/unit/files_listed
 
-# engine_pg needs a PostgreSQL: tests/sql/engine.t makes and runs it.
+# These need a PostgreSQL: tests/sql/engine.t and store.t make and run them.
 if TESTS_ENABLED
-EXTRA_PROGRAMS = tests/unit/engine_pg
+EXTRA_PROGRAMS = tests/unit/engine_pg tests/unit/together_pg
 tests_unit_engine_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 tests_unit_engine_pg_SOURCES = tests/unit/engine_pg.c
 tests_unit_engine_pg_SOURCES += tests/unit/fake_host.c
 tests_unit_engine_pg_SOURCES += tests/unit/fake_host.h
+tests_unit_together_pg_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+tests_unit_together_pg_SOURCES = tests/unit/together_pg.c
 endif
 
 # decide speaks no TAP: the property test against SQL runs it.

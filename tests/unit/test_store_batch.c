@@ -19,7 +19,8 @@ struct number_call {
 
 static struct wsmfa_pg pg;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; // held by the test: statements don't come back
-static atomic_int statements, lengths[16], logged;
+static atomic_int statements, lengths[16], logged, downs;
+static _Atomic int64_t late_by; // what calls that begin now have lost of their time
 static enum wsmfa_store_result server_says;
 static bool nobodys_row;
 static size_t put_len;
@@ -40,7 +41,13 @@ void wsmfa_pg_leave(struct wsmfa_pg *p, bool probe, enum wsmfa_store_result r)
 {
 	(void)p;
 	(void)probe;
-	(void)r;
+	if (r == WSMFA_STORE_DOWN)
+		(void)atomic_fetch_add(&downs, 1);
+}
+
+int64_t wsmfa_pg_deadline(struct wsmfa_pg const *p)
+{
+	return wsmfa_pg_clock() + p->config.store_timeout_ms * INT64_C(1000) - late_by;
 }
 
 enum wsmfa_store_result wsmfa_pg_decoded(struct wsmfa_pg *p, char const *statement, struct pg_row const *row,
@@ -191,7 +198,8 @@ static void begin(struct pg_batch *b, struct pg_batch_kind const *kind)
 	*b = (struct pg_batch) { 0 };
 	assert_true(wsmfa_pg_batch_init(b, kind));
 	pg.config.store_timeout_ms = 60000;
-	statements = logged = 0;
+	statements = logged = downs = 0;
+	late_by = 0;
 	server_says = WSMFA_STORE_OK;
 	nobodys_row = false;
 }
@@ -298,6 +306,7 @@ static void a_server_that_is_down_is_down_for_all(void **state)
 	server_says = WSMFA_STORE_DOWN;
 	go(&b, c, numbers, 2);
 	assert_int_equal(statements, 2);
+	assert_int_equal(downs, 2); // the breaker hears of statements
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(c[i].r, WSMFA_STORE_DOWN);
 		assert_false(wsmfa_pg_batch_left(&c[i].x.call, c[i].r)); // nobody knows what ran: never again
@@ -343,6 +352,39 @@ static void nobody_waits_longer_than_the_timeout(void **state)
 	wsmfa_pg_batch_end(&b);
 }
 
+static void who_has_little_time_left_goes_alone(void **state)
+{
+	struct pg_batch b;
+	struct caller first, late, c[3];
+
+	(void)state;
+	begin(&b, &writes);
+	assert_int_equal(pthread_mutex_lock(&gate), 0);
+	call_begins(&first, &b, 1);
+	until(under_way, &b, 1);
+	call_begins(&c[0], &b, 11);
+	until(wait_for, &b, 1);
+	late_by = 40000000; // of 60 s
+	call_begins(&late, &b, 12);
+	until(wait_for, &b, 2);
+	late_by = 0;
+	for (int i = 1; i < 3; i++) {
+		call_begins(&c[i], &b, 12 + i);
+		until(wait_for, &b, 2 + i);
+	}
+	assert_int_equal(pthread_mutex_unlock(&gate), 0);
+	call_ends(&first);
+	call_ends(&late);
+	for (int i = 0; i < 3; i++)
+		call_ends(&c[i]);
+	assert_int_equal(late.x.got, 12);
+	assert_int_equal(statements, 3);
+	assert_int_equal(lengths[1], 3); // past the late one, whose time is not theirs
+	assert_int_equal(lengths[2], 1);
+	assert_int_equal(b.waiting, 0);
+	wsmfa_pg_batch_end(&b);
+}
+
 static void a_crowd_gets_more_statements(void **state)
 {
 	enum { CROWD = PG_BATCH_ENOUGH * PG_BATCHES_MAX + PG_BATCH_MAX };
@@ -381,6 +423,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_is_down_is_down_for_all),
 		cmocka_unit_test(a_row_of_nobody_spoils_all),
 		cmocka_unit_test(nobody_waits_longer_than_the_timeout),
+		cmocka_unit_test(who_has_little_time_left_goes_alone),
 		cmocka_unit_test(a_crowd_gets_more_statements),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
