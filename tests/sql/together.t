@@ -2,7 +2,7 @@
 # What a login does for all logins of one moment (the functions that end in _many) is what it does alone: the tests of taking, opening and settling
 # hold when each call is tried together first, and the reading of all accounts at once is the reading of each.
 n=0 failed=0
-createdb -T "$PGDATABASE" wsmfa_together
+createdb -T wsmfa_clean wsmfa_together
 export PGDATABASE=wsmfa_together
 trap 'PGDATABASE=wsmfa_test dropdb wsmfa_together' EXIT
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
