@@ -45,12 +45,15 @@ def no_connection(place):
 
 
 class Lock:
-    """Somebody holds the tables: each statement runs into its time, and the pool is exhausted."""
+    """Somebody holds the table that each statement reads: each runs into its time, and the pool is exhausted.
+
+    One table, since statements meet the tables in either order (to settle: the account first; to take: the question): two locks
+    of this kind, taken one after the other, might wait for a statement that waits for the first of them."""
 
     def take(self, place):
         self.held = place.connect()
         self.held.autocommit = False
-        self.held.cursor().execute("lock table wsmfa.account, wsmfa.challenge in access exclusive mode")
+        self.held.cursor().execute("lock table wsmfa.account in access exclusive mode")
 
     def release(self, _):
         self.held.close()
@@ -66,7 +69,7 @@ FAULTS = {
     "read only": (lambda p: alter(p, "default_transaction_read_only", "on"),
                   lambda p: alter(p, "default_transaction_read_only", "off")),
     "at its connection limit": (no_connection, lambda p: p.sql("alter role wsmfa_radius connection limit -1")),
-    "with its tables locked": (LOCK.take, LOCK.release),
+    "with its accounts locked": (LOCK.take, LOCK.release),
 }
 
 
