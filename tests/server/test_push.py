@@ -6,6 +6,7 @@ import pytest
 
 from place import wait_for
 from pushes import answer, ask, joins, park, parked, pending, pushes, wait_mode
+from radius import vendor
 
 
 def test_the_request_waits_and_is_woken(place, server):
@@ -109,23 +110,68 @@ def test_a_fail_over_sends_no_second_push(place, server, make_server):
     assert len([e for e in place.events(person.name) if e["outcome"] == "accepted"]) == 1
 
 
+def login(client, person, station="phone-home", marks=(("Acct-Session-Id", "s1"),), more=(("NAS-Port", 1),), name=None):
+    return client.build([("User-Name", name or person.name), ("Calling-Station-Id", station), *marks, *more], person.password)
+
+
+# Differs in one thing from a login whose push is pending, or in the client that it comes from.
 STRANGERS = {
-    "another station": {"station": "elsewhere"}, "another session": {"session": "s2"},
+    "another station": {"station": "elsewhere"}, "another session": {"marks": [("Acct-Session-Id", "s2")]},
+    "another port": {"more": [("NAS-Port", 2)]}, "without the port": {"more": []},
+    "the port twice": {"more": [("NAS-Port", 1), ("NAS-Port", 1)]},
+    "an address more": {"more": [("NAS-Port", 1), ("NAS-IP-Address", 0x7f000001)]},
+    "a vendor's attribute more": {"more": [("NAS-Port", 1), vendor(9, 1, b"x")]},
+    "an attribute that no dictionary has": {"more": [("NAS-Port", 1), (250, b"x")]},
+    "the name in capitals": {"name": str.upper}, "another client": {"source": "127.0.0.1"},
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_a_strangers_login_while_a_push_is_pending(place, server, name):
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_strangers_login_while_a_push_is_pending(place, server, stranger):
     """One approval must not let in two."""
     person = place.person(push=True)
-    client, stranger = server.client("127.0.0.3"), server.client("127.0.0.3")
-    packet = client.post(wait_mode(client, person))
+    how = {**STRANGERS[stranger]}
+    client, other = server.client("127.0.0.3"), server.client(how.pop("source", "127.0.0.3"))
+    if "name" in how:
+        how["name"] = how["name"](person.name)
+        assert how["name"] != person.name
+    packet = client.post(login(client, person))
     push = pending(place, person)
-    refused = stranger.send(wait_mode(stranger, person, **STRANGERS[name]), 5)
+    refused = other.send(login(other, person, **how), 5)
     assert refused.code == "reject" and "Another login" in refused.message
     answer(place, push)
     assert client.wait(packet, 5).code == "accept"
     assert len(pushes(place, person)) == 1
+
+
+# What tells one login from another: without any of these, two of one station can't be told apart.
+MARKS = {"a session": [("Acct-Session-Id", "s1")], "a port": [("NAS-Port", 7)]}
+EVENT_TIMESTAMP = 55
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_the_same_login_joins(place, server, mark):
+    """The control of the strangers: it is the difference that keeps them out."""
+    person = place.person(push=True)
+    client, again = server.client("127.0.0.3"), server.client("127.0.0.3")
+    client.post(login(client, person, marks=MARKS[mark], more=[(EVENT_TIMESTAMP, 1), ("Proxy-State", b"1")]))
+    push = pending(place, person)
+    later = [(EVENT_TIMESTAMP, 2), ("Proxy-State", b"2")]  # differ in every packet of a login, as its hidden password does
+    second = joins(place, push, lambda: again.post(login(again, person, marks=MARKS[mark], more=later)))
+    answer(place, push)
+    assert again.wait(second, 5).code == "accept"
+    assert len(pushes(place, person)) == 1
+
+
+def test_a_login_that_nothing_marks_is_never_joined(place, server):
+    person = place.person(push=True)
+    client, other = server.client("127.0.0.3"), server.client("127.0.0.3")
+    packet = client.post(login(client, person, marks=(), more=()))
+    push = pending(place, person)
+    refused = other.send(login(other, person, marks=(), more=()), 5)
+    assert refused is not None and refused.code == "reject" and "Another login" in refused.message
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
 
 
 def test_a_login_without_a_station_is_never_joined(place, server):
