@@ -302,6 +302,20 @@ static void changed_in_between(void **state)
 	login_end(&w);
 }
 
+static void what_is_gone_gives_no_attempts(void **state)
+{
+	(void)state;
+	login_person(&w, "totp recovery");
+	login_say(&w, "{password}");
+	login_say(&w, "{wrong}");
+	login_say(&w, "{wrong}");
+	disable_totp();
+	login_say(&w, "{totp}");
+	login_expect(&w, "challenge That way is not available.*");
+	login_say(&w, "what");
+	login_expect(&w, "reject Too many wrong codes.*");
+}
+
 /* What was accepted is not accepted again when the rules of now would not. */
 static struct change const accepted[] = {
 	{ "totp", NULL, { "{password}", "{totp}" }, disable_account, NULL, "reject This account is disabled." },
@@ -376,10 +390,9 @@ static void disabled_while_it_waits(void **state)
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
-		ONE(the_last_recovery_code_twice),
-		ONE(not_the_same_answer),
-		ONE(enabled_again_it_would_be_accepted),
-		ONE(disabled_while_it_waits),
+		ONE(the_last_recovery_code_twice),       ONE(not_the_same_answer),
+		ONE(enabled_again_it_would_be_accepted), ONE(disabled_while_it_waits),
+		ONE(what_is_gone_gives_no_attempts),
 	};
 	enum { LISTED = LENGTH(dialogues) + LENGTH(changes) + LENGTH(accepted) };
 	static struct CMUnitTest tests[LENGTH(single) + LISTED];

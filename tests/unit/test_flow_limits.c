@@ -48,6 +48,23 @@ static void ten_in_a_row_wait(void **state)
 	login_expect(&w, "challenge"); // a success ends the row
 }
 
+/* An answer that no code can be is a guess like any other, on each app that a code would have been tried on. */
+static void what_is_no_code_counts_on_every_app(void **state)
+{
+	static char const *const said[] = { "nonsense", "\001" };
+
+	(void)state;
+	login_person(&w, "totp totp");
+	login_say(&w, "{password}");
+	for (size_t i = 0; i < LENGTH(said); i++) {
+		login_say(&w, said[i]);
+		login_expect(&w, "challenge That code is not right.*");
+		assert_int_equal(login_failures(&w, w.person.totp[0]), i + 1);
+		assert_int_equal(login_failures(&w, w.person.totp[1]), i + 1);
+		assert_int_equal(login_failures(&w, 0), 0);
+	}
+}
+
 static void the_wait_is_told_only_behind_the_password(void **state)
 {
 	(void)state;
@@ -246,6 +263,7 @@ int main(void)
 {
 	static struct CMUnitTest const tests[] = {
 		ONE(ten_in_a_row_wait),
+		ONE(what_is_no_code_counts_on_every_app),
 		ONE(the_wait_is_told_only_behind_the_password),
 		ONE(the_budget_outlives_a_success),
 		ONE(used_up_in_the_same_moment),

@@ -80,6 +80,39 @@ static void an_old_code_is_nothing(void **state)
 	login_event(&w, "expired expired_state");
 }
 
+/* The rules ask so that it can't: but a question is a row, and a row may say anything. */
+static void a_question_that_outlives_its_code(void **state)
+{
+	static struct {
+		char const *person;
+		enum wsmfa_question_kind kind;
+	} const cases[] = { { "sms=" PHONE, WSMFA_ASK_SMS }, { "phone=" PHONE, WSMFA_ASK_ENROLL_SMS } };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct wsmfa_question question = { .kind = cases[i].kind, .attempt = 1 };
+		struct wsmfa_answer answer;
+		struct wsmfa_plan plan;
+
+		login_person(&w, cases[i].person);
+		login_anew(&w, "{password}");
+		question.authenticator_id = w.person.sms ? w.person.sms : 1;
+		question.opened_at = w.now;
+		question.expires_at = w.now + 600 * WSMFA_SECOND;
+		question.code_expires_at = w.now + 300 * WSMFA_SECOND;
+		assert_true(wsmfa_code_mac(question.code_mac, &w.service.macs, w.person.id, "123456"));
+		wsmfa_answer_parse(&answer, (uint8_t const *)"123456", 6);
+		w.visit->login.at = question.code_expires_at - 1;
+		wsmfa_flow_answer(&w.visit->login, &question, &answer, &plan);
+		assert_int_equal(plan.move, WSMFA_MOVE_JUDGE);
+		assert_int_equal(plan.judgement.verdict, WSMFA_VERDICT_RIGHT);
+		w.visit->login.at = question.code_expires_at;
+		wsmfa_flow_answer(&w.visit->login, &question, &answer, &plan);
+		assert_int_equal(plan.move, WSMFA_MOVE_REFUSE);
+		assert_int_equal(plan.outcome, WSMFA_OUTCOME_EXPIRED);
+	}
+}
+
 static void sent_again_the_old_code_is_void(void **state)
 {
 	char old[16];
@@ -339,6 +372,7 @@ int main(void)
 		ONE(a_wrong_answer_keeps_the_code),
 		ONE(three_wrong_answers_end_it),
 		ONE(an_old_code_is_nothing),
+		ONE(a_question_that_outlives_its_code),
 		ONE(sent_again_the_old_code_is_void),
 		ONE(a_code_works_once),
 		ONE(an_identical_packet_sends_nothing),
