@@ -10,15 +10,72 @@
 #include <limits.h>
 #include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 
 #define FILE_MAX ((size_t)1 << 20)
+
+static int const ending[] = { SIGINT, SIGTERM, SIGHUP };
+static sig_atomic_t volatile stopped; //!< the signal that came
+static pid_t volatile running;        //!< the program that is waited for, and its process group; or 0
+
+static void stop(int number)
+{
+	stopped = number;
+	if (running > 0)
+		(void)kill(-running, SIGTERM);
+}
+
+static void signals_set(void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < CTL_LENGTH(ending); i++)
+		(void)sigaction(ending[i], &action, NULL);
+}
+
+void ctl_journal_signals(void)
+{
+	signals_set(stop);
+}
+
+bool ctl_journal_stopped(void)
+{
+	return stopped != 0;
+}
+
+bool ctl_journal_alone(struct ctl_journal *j, char const *folder)
+{
+	/* Never closed, and not on exec either: the programs that are run hold it as long as they live. */
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return ctl_step_failed(j, "%s can't be read: %s", folder, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (errno == EWOULDBLOCK)
+		ctl_note("note: another setup of %s is still running; waiting for its end", folder);
+	while (flock(fd, LOCK_EX) != 0) {
+		if (errno != EINTR || stopped)
+			return ctl_step_failed(j, "%s can't be held: %s", folder, strerror(errno));
+	}
+	return true;
+}
+
+/* A step is not begun after a signal. */
+static bool step_begins(struct ctl_journal *j)
+{
+	return !stopped || ctl_step_failed(j, "it was stopped by signal %d", (int)stopped);
+}
 
 bool ctl_step_failed(struct ctl_journal *j, char const *format, ...)
 {
@@ -44,14 +101,9 @@ static struct ctl_entry *entry_add(struct ctl_journal *j, int kind, char const *
 	return e;
 }
 
-static void file_made(struct ctl_journal *j, char const *path)
+void ctl_step_undo_by(struct ctl_journal *j, char const *user, char const *input, char const *const *command)
 {
-	(void)entry_add(j, CTL_UNDO_UNLINK, path, NULL);
-}
-
-void ctl_step_undo_by(struct ctl_journal *j, char const *user, char const *const *command)
-{
-	struct ctl_entry *e = entry_add(j, CTL_UNDO_RUN, user, NULL);
+	struct ctl_entry *e = entry_add(j, CTL_UNDO_RUN, user, input);
 
 	for (size_t i = 0; command[i] && i + 1 < CTL_LENGTH(e->command); i++)
 		e->command[i] = strdup(command[i]);
@@ -67,7 +119,7 @@ static void entry_undo(struct ctl_entry const *e)
 	case CTL_UNDO_RESTORE: done = ctl_keyfile_replace(e->path, e->text); break;
 	case CTL_UNDO_SYMLINK: done = symlink(e->text, e->path) == 0 && lchown(e->path, e->uid, e->gid) == 0; break;
 	case CTL_UNDO_RUN:
-		done = ctl_run(e->path, NULL, output, (char const *const *)e->command);
+		done = ctl_run(e->path, e->text, output, (char const *const *)e->command);
 		if (!done)
 			ctl_note("note: this was not undone: %s: %.300s", e->command[0], output);
 		return;
@@ -80,6 +132,8 @@ void ctl_journal_free(struct ctl_journal *j)
 {
 	for (size_t i = 0; i < j->len; i++) {
 		free(j->entry[i].path);
+		if (j->entry[i].text)
+			OPENSSL_cleanse(j->entry[i].text, strlen(j->entry[i].text));
 		free(j->entry[i].text);
 		for (size_t k = 0; k < CTL_LENGTH(j->entry[i].command); k++)
 			free(j->entry[i].command[k]);
@@ -89,27 +143,54 @@ void ctl_journal_free(struct ctl_journal *j)
 
 void ctl_journal_undo(struct ctl_journal *j)
 {
+	signals_set(SIG_IGN);
+	stopped = 0;
 	for (size_t i = j->len; i > 0; i--)
 		entry_undo(&j->entry[i - 1]);
 	ctl_journal_free(j);
 }
 
+/* What is written before it gets its name. */
+static bool fresh_name(char *out, char const *path)
+{
+	return (size_t)snprintf(out, PATH_MAX, "%s.new", path) < PATH_MAX;
+}
+
+bool ctl_step_made(char const *path)
+{
+	char fresh[PATH_MAX];
+	struct stat st;
+
+	if (fresh_name(fresh, path))
+		(void)unlink(fresh);
+	return stat(path, &st) == 0;
+}
+
 bool ctl_step_create(struct ctl_journal *j, char const *path, char const *text, char const *owner)
 {
 	struct passwd const *user = owner ? getpwnam(owner) : NULL;
+	char fresh[PATH_MAX];
 	int fd;
 	bool done;
 
+	if (!step_begins(j))
+		return false;
 	if (owner && !user)
 		return ctl_step_failed(j, "there is no user %s on this machine", owner);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = fresh_name(fresh, path) ? open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
 	if (fd < 0)
 		return ctl_step_failed(j, "%s can't be made: %s", path, strerror(errno));
-	file_made(j, path);
 	done = (!user || fchown(fd, user->pw_uid, user->pw_gid) == 0) && ctl_keyfile_fill(fd, text, strlen(text));
 	if (close(fd) != 0)
 		done = false;
-	return done || ctl_step_failed(j, "%s can't be written: %s", path, strerror(errno));
+	/* A link, since a rename would replace what somebody else has just made. */
+	done = done && link(fresh, path) == 0;
+	if (done)
+		(void)entry_add(j, CTL_UNDO_UNLINK, path, NULL);
+	else
+		ctl_step_failed(j, "%s can't be made: %s", path, strerror(errno));
+	(void)unlink(fresh);
+	return done && (ctl_keyfile_settle(path) || ctl_step_failed(j, "%s can't be kept: %s", path, strerror(errno)));
 }
 
 char *ctl_step_read(struct ctl_journal *j, char const *path)
@@ -132,7 +213,7 @@ char *ctl_step_read(struct ctl_journal *j, char const *path)
 
 bool ctl_step_write(struct ctl_journal *j, char const *path, char const *text)
 {
-	char *before = ctl_step_read(j, path);
+	char *before = step_begins(j) ? ctl_step_read(j, path) : NULL;
 
 	if (!before)
 		return false;
@@ -154,9 +235,11 @@ bool ctl_step_link(struct ctl_journal *j, char const *path, char const *target)
 
 	if (len == (ssize_t)strlen(target) && memcmp(now, target, (size_t)len) == 0)
 		return true;
+	if (!step_begins(j))
+		return false;
 	if (symlink(target, path) != 0)
 		return ctl_step_failed(j, "%s can't be linked: %s", path, strerror(errno));
-	file_made(j, path);
+	(void)entry_add(j, CTL_UNDO_UNLINK, path, NULL);
 	return true;
 }
 
@@ -171,6 +254,8 @@ bool ctl_step_unlink(struct ctl_journal *j, char const *path)
 		return errno == ENOENT ||
 		       ctl_step_failed(j, "%s is no link, so it is not taken away: %s", path, strerror(errno));
 	target[len] = '\0';
+	if (!step_begins(j))
+		return false;
 	if (unlink(path) != 0)
 		return ctl_step_failed(j, "%s can't be taken away: %s", path, strerror(errno));
 	e = entry_add(j, CTL_UNDO_SYMLINK, path, target);
@@ -184,7 +269,7 @@ static void child_become(char const *user, int in, int out, char const *const *c
 {
 	struct passwd const *p = user ? getpwnam(user) : NULL;
 
-	if ((user && !p) ||
+	if (setpgid(0, 0) != 0 || (user && !p) ||
 	    (p && (initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 || setuid(p->pw_uid) != 0)) ||
 	    chdir("/") != 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(out, STDERR_FILENO) < 0)
@@ -227,6 +312,10 @@ bool ctl_run(char const *user, char const *input, char *output, char const *cons
 	pid_t pid;
 
 	output[0] = '\0';
+	if (stopped) {
+		snprintf(output, CTL_OUTPUT_MAX, "it was stopped by signal %d", (int)stopped);
+		return false;
+	}
 	/* A file and not a pipe: whoever does not read it all can't make us wait. */
 	if (!in || (input && fputs(input, in) < 0) || fflush(in) != 0 || lseek(fileno(in), 0, SEEK_SET) != 0 ||
 	    pipe(out) != 0) {
@@ -243,7 +332,13 @@ bool ctl_run(char const *user, char const *input, char *output, char const *cons
 	}
 	close(out[1]);
 	if (pid > 0) {
+		/* A group of its own, made by whichever of the two comes first: a signal ends what it has started too. */
+		(void)setpgid(pid, pid);
+		running = pid;
+		if (stopped)
+			(void)kill(-pid, SIGTERM);
 		tail_read(out[0], output);
+		running = 0;
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -48,10 +48,15 @@ static void path_in(struct setup const *s, char const *name, char *out)
 	snprintf(out, PATH_MAX, "%.*s/%s", PATHS_MAX, s->raddb, name);
 }
 
+#define PSQL_ON(_database)                                                      \
+	{                                                                       \
+		"psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", _database, NULL \
+	}
+
 /* Runs psql on a database with a script; what it prints is in s->output. */
 static bool psql(struct setup *s, char const *database, char const *script)
 {
-	char const *const command[] = { "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database, NULL };
+	char const *const command[] = PSQL_ON(database);
 
 	return ctl_run(s->as, script, s->output, command);
 }
@@ -83,16 +88,35 @@ static bool names_ready(struct setup *s)
 	return true;
 }
 
-/* The database, if it is new, and the schema. Roles belong to the cluster: only those that were not there before are taken back. */
-static bool database_make(struct setup *s)
+/* Roles belong to the cluster: only those that were not there before are taken back, after the database that grants them rights. */
+static bool database_new(struct setup *s, char const *before)
 {
 	static char const *const roles[] = { "wsmfa_radius", "wsmfa_push", "wsmfa_admin", "wsmfa_auditor",
 					     "wsmfa_org_admin" };
-	static char const operator_make[] = "CREATE ROLE " OPERATOR " LOGIN; GRANT wsmfa_admin TO " OPERATOR;
+	char const *const create[] = { "createdb", "-E", "UTF8", "-T", "template0", s->database, NULL };
+	char const *const drop[] = { "dropdb", "--if-exists", "--force", s->database, NULL };
+	bool done = ctl_run(s->as, NULL, s->output, create);
+
+	/* A signal may have ended the program after the database was made. */
+	if (!done && !ctl_journal_stopped())
+		return ctl_step_failed(&s->j, "the database %s can't be made: %.300s", s->database, s->output);
+	for (size_t i = 0; i < CTL_LENGTH(roles); i++) {
+		char const *const drop_role[] = { "dropuser", "--if-exists", roles[i], NULL };
+
+		if (!strstr(before, roles[i]))
+			ctl_step_undo_by(&s->j, s->as, NULL, drop_role);
+	}
+	ctl_step_undo_by(&s->j, s->as, NULL, drop);
+	return done || ctl_step_failed(&s->j, "making the database %s was stopped", s->database);
+}
+
+/* The database, if it is new, and the schema. */
+static bool database_make(struct setup *s)
+{
+	static char const operator_make[] =
+		"BEGIN; CREATE ROLE " OPERATOR " LOGIN; GRANT wsmfa_admin TO " OPERATOR "; COMMIT";
 	char const *const drop_operator[] = { "dropuser", "--if-exists", OPERATOR, NULL };
 	char script[512], before[CTL_OUTPUT_MAX], migrate[600];
-	char const *const create[] = { "createdb", "-E", "UTF8", "-T", "template0", s->database, NULL };
-	char const *const drop[] = { "dropdb", "--if-exists", s->database, NULL };
 	char const *const apply[] = { "env", script, migrate, "--quiet", NULL };
 
 	/* Exactly these, so that neither a long list nor a longer name can hide one. */
@@ -105,36 +129,46 @@ static bool database_make(struct setup *s)
 	snprintf(script, sizeof(script), "SELECT 1 FROM pg_database WHERE datname = '%s'", s->database);
 	if (!psql(s, SUPERUSER, script))
 		return ctl_step_failed(&s->j, "PostgreSQL does not answer: %.300s", s->output);
-	if (!s->output[0]) {
-		if (!ctl_run(s->as, NULL, s->output, create))
-			return ctl_step_failed(&s->j, "the database %s can't be made: %.300s", s->database, s->output);
-		/* Undone in reverse: the roles after the database that grants them rights. */
-		for (size_t i = 0; i < CTL_LENGTH(roles); i++) {
-			char const *const drop_role[] = { "dropuser", "--if-exists", roles[i], NULL };
-
-			if (!strstr(before, roles[i]))
-				ctl_step_undo_by(&s->j, s->as, drop_role);
-		}
-		ctl_step_undo_by(&s->j, s->as, drop);
-	}
+	if (!s->output[0] && !database_new(s, before))
+		return false;
 	snprintf(script, sizeof(script), "PGDATABASE=%s", s->database);
 	snprintf(migrate, sizeof(migrate), "%.*s/migrate", PATHS_MAX, s->sql);
 	if (!ctl_run(s->as, NULL, s->output, apply))
 		return ctl_step_failed(&s->j, "the schema could not be made: %.400s", s->output);
 	/* Whoever runs setup goes on with wsmfactl. Where PostgreSQL's own user was asked, peer lets nobody else in. */
 	if (s->as && !strstr(before, OPERATOR)) {
-		ctl_step_undo_by(&s->j, s->as, drop_operator);
+		ctl_step_undo_by(&s->j, s->as, NULL, drop_operator);
 		if (!psql(s, s->database, operator_make))
 			return ctl_step_failed(&s->j, OPERATOR " can't be made an administrator: %.300s", s->output);
 	}
 	return true;
 }
 
+/* Gives the server's role its password. What it had before comes back when a later step fails, where that may be read. */
+static bool password_set(struct setup *s, char const *password)
+{
+	static char const had[] =
+		"SELECT format('ALTER ROLE wsmfa_radius %s PASSWORD %L', CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,"
+		" rolpassword) FROM pg_catalog.pg_authid WHERE rolname = 'wsmfa_radius'";
+	char const *const command[] = PSQL_ON(SUPERUSER);
+	char script[256];
+	bool done;
+
+	if (psql(s, SUPERUSER, had) && s->output[0])
+		ctl_step_undo_by(&s->j, s->as, s->output, command);
+	OPENSSL_cleanse(s->output, sizeof(s->output));
+	snprintf(script, sizeof(script),
+		 "SET password_encryption = 'scram-sha-256'; ALTER ROLE wsmfa_radius LOGIN PASSWORD '%s'", password);
+	done = psql(s, SUPERUSER, script);
+	OPENSSL_cleanse(script, sizeof(script));
+	return done || ctl_step_failed(&s->j, "wsmfa_radius can't be given a password: %.300s", s->output);
+}
+
 /* A password for the server's role, in a file that only the server reads. */
 static bool password_make(struct setup *s)
 {
 	uint8_t random[24];
-	char password[40], path[PATH_MAX], text[256], script[256], port[16];
+	char password[40], path[PATH_MAX], text[256], port[16];
 	bool done;
 
 	path_in(s, "wsmfa.pgpass", path);
@@ -145,20 +179,16 @@ static bool password_make(struct setup *s)
 		 "host=127.0.0.1 port=%s dbname=%s user=wsmfa_radius passfile=%.*s/wsmfa.pgpass", port, s->database,
 		 PATHS_MAX, s->raddb);
 	/* The same installation once more: the password stays, and so does whoever uses it. */
-	if (file_exists(path))
+	if (ctl_step_made(path))
 		return true;
 	if (RAND_bytes(random, sizeof(random)) != 1)
 		return ctl_step_failed(&s->j, "OpenSSL has no random octets to give");
 	(void)wsmfa_base64url_encode(password, sizeof(password), random, sizeof(random));
 	snprintf(text, sizeof(text), "127.0.0.1:%s:%s:wsmfa_radius:%s\n", port, s->database, password);
-	snprintf(script, sizeof(script),
-		 "SET password_encryption = 'scram-sha-256'; ALTER ROLE wsmfa_radius LOGIN PASSWORD '%s'", password);
-	done = ctl_step_create(&s->j, path, text, s->server_user);
-	if (done && !psql(s, SUPERUSER, script))
-		done = ctl_step_failed(&s->j, "wsmfa_radius can't be given a password: %.300s", s->output);
+	/* The file comes last: where it is, the role has its password, even if setup was killed in between. */
+	done = password_set(s, password) && ctl_step_create(&s->j, path, text, s->server_user);
 	OPENSSL_cleanse(password, sizeof(password));
 	OPENSSL_cleanse(text, sizeof(text));
-	OPENSSL_cleanse(script, sizeof(script));
 	return done;
 }
 
@@ -184,7 +214,7 @@ static bool key_make(struct setup *s)
 	char line[128], id[WSMFA_KEY_ID_MAX];
 	bool done;
 
-	if (file_exists(s->key_file))
+	if (ctl_step_made(s->key_file))
 		return true;
 	if (!ctl_key_make(NULL, line, sizeof(line), id, sizeof(id)))
 		return ctl_step_failed(&s->j, "OpenSSL has no random octets to give");
@@ -314,7 +344,7 @@ static bool setup_do(struct setup *s)
 {
 	char const *connection = ctl_option(s->a, "--connection");
 
-	if (!names_ready(s) || !database_make(s))
+	if (!names_ready(s) || !ctl_journal_alone(&s->j, s->raddb) || !database_make(s))
 		return false;
 	if (connection)
 		snprintf(s->connection, sizeof(s->connection), "%s", connection);
@@ -352,6 +382,7 @@ enum ctl_exit ctl_setup(struct ctl *c, struct ctl_args const *a)
 		return ctl_fail("setup writes the server's configuration and makes a database: run it as root");
 	/* Whoever says where PostgreSQL is, says also as whom; else its own system user is its superuser. */
 	s.as = getenv("PGHOST") || getenv("PGUSER") || getenv("PGSERVICE") ? NULL : SUPERUSER;
+	ctl_journal_signals();
 	if (!setup_do(&s)) {
 		ctl_journal_undo(&s.j);
 		return ctl_fail("%s. Everything is as it was before", s.j.why);

@@ -1,9 +1,13 @@
 """wsmfactl setup: from a fresh raddb and cluster to a login in one command, and back when a step fails."""
 import base64
+import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import time
 
@@ -14,6 +18,7 @@ from place import MODULE, TOP, WSMFACTL, totp
 from radius import Client
 
 SYSTEM = pathlib.Path("/etc/freeradius/3.0")
+EVERY = int(os.environ.get("WSMFA_SETUP_EVERY", "6"))
 
 
 @pytest.fixture
@@ -63,11 +68,11 @@ def setup(place, raddb):
     def run(*words, code=0, cluster=place.cluster, **more):
         env = {**os.environ, **cluster.env(database="postgres")}
         env.pop("WSMFA_KEY_FILE", None)
-        connection = f"host={place.cluster.home} port={place.cluster.port} dbname={database} user=wsmfa_radius"
-        done = subprocess.run([WSMFACTL, "setup", "--raddb", raddb, "--database", database, "--sql", TOP / "sql", "--connection",
-                               more.get("connection", connection), *words], env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
+        if cluster is place.cluster:
+            words += "--connection", f"host={cluster.home} port={cluster.port} dbname={database} user=wsmfa_radius"
+        done = subprocess.run([WSMFACTL, "setup", "--raddb", raddb, "--database", database, "--sql", more.get("sql", TOP / "sql"), *words],
+                              env={**env, **more.get("env", {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert code is None or done.returncode == code, done.stdout + done.stderr
         return done
     run.database = database
     return run
@@ -122,23 +127,97 @@ def test_a_failed_step_leaves_nothing(place, raddb, setup, file, old, new, said)
     assert place.value("select count(*) from pg_database where datname = %s", setup.database) == 0
 
 
-def test_a_failed_step_takes_back_the_roles_it_made(place, raddb, setup):
-    """Roles belong to the cluster. One whose name begins like ours is not ours."""
+@pytest.fixture(scope="module")
+def fresh(place):
+    """A cluster in which setup has never run, reached by TCP too. Nothing in it has to outlive a crash of the machine."""
     cluster = world.Cluster(place.home / "fresh")
-    cluster.create(world.server_user(place.home), initdb=["-N"])
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        cluster.port = s.getsockname()[1]
+    cluster.create(world.server_user(place.home), initdb=["-N"], settings=["listen_addresses = '127.0.0.1'", "fsync = off"])
+    with open(cluster.data / "pg_hba.conf", "a") as f:
+        f.write("host all all 127.0.0.1/32 scram-sha-256\n")
     cluster.start()
 
     def psql(statement):
-        return subprocess.run(["psql", "-XAtqc", statement], env={**os.environ, **cluster.env(database="postgres")},
-                              capture_output=True, text=True, check=True).stdout.split()
-    try:
-        psql("create role wsmfa_admin2; create role wsmfa_auditor")
-        text = (raddb / "mods-available/wsmfa").read_text()
-        (raddb / "mods-available/wsmfa").write_text(text.replace("key_file = ", "kee_file = "))
-        assert "no item key_file" in setup(code=1, cluster=cluster).stderr
-        assert psql("select rolname from pg_roles where rolname ~ '^wsmfa' order by 1") == ["wsmfa_admin2", "wsmfa_auditor"]
-    finally:
-        cluster.stop("immediate")
+        return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=statement, env={**os.environ, **cluster.env(database="postgres")},
+                              capture_output=True, text=True, check=True).stdout.splitlines()
+    cluster.psql = psql
+    yield cluster
+    cluster.stop("immediate")
+
+
+ROLES = "select rolname || coalesce(rolpassword, '') from pg_authid where rolname ~ '^wsmfa' order by 1"
+
+
+def test_a_failed_step_takes_back_the_roles_it_made(raddb, setup, fresh):
+    """Roles belong to the cluster. One whose name begins like ours is not ours, and one that was there keeps its password."""
+    fresh.psql("create role wsmfa_admin2; create role wsmfa_auditor; create role wsmfa_radius password 'before'")
+    before = fresh.psql(ROLES)
+    text = (raddb / "mods-available/wsmfa").read_text()
+    (raddb / "mods-available/wsmfa").write_text(text.replace("key_file = ", "kee_file = "))
+    assert "no item key_file" in setup(code=1, cluster=fresh).stderr
+    assert fresh.psql(ROLES) == before and len(before) == 3
+    fresh.psql("".join(f"drop role {name};" for name in ("wsmfa_admin2", "wsmfa_auditor", "wsmfa_radius")))
+
+
+@pytest.fixture(scope="module")
+def killer(place):
+    """What a preloaded library needs to end wsmfactl after its Nth step."""
+    library = place.home / "kill_at.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOP / "tests/server/kill_at.c"], check=True)
+
+    def at(step, by):
+        return {"LD_PRELOAD": str(library), "WSMFA_KILL_AT": str(step), "WSMFA_KILL_BY": str(int(by)),
+                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    return at
+
+
+def settled(found):
+    """A raddb without what is random in it."""
+    random = {"wsmfa.key", "wsmfa.pgpass"}
+    proxy = "mods-config/wsmfa/proxy-wsmfa.conf"
+    return {k: (None if k in random else re.sub(rb"secret = \S+", b"", v[0]) if k == proxy else v[0], *v[1:]) for k, v in found.items()}
+
+
+def copied(folder, to):
+    shutil.rmtree(to, ignore_errors=True)
+    subprocess.run(["cp", "-a", folder, to], check=True)
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_setup_may_be_ended_after_any_step(raddb, setup, fresh, killer, by):
+    """What can be caught is undone; after what can't, setup goes on where it was. Of the steps of a whole setup every EVERYth is tried."""
+    aside = raddb.parent / "aside"
+    copied(raddb, aside)
+    # The migrations are no steps of setup: each is whole or not there, and one is as good as all, and quicker.
+    sql = raddb.parent / "sql"
+    sql.mkdir()
+    for name in ("migrate", "0001_roles.sql"):
+        shutil.copy(TOP / "sql" / name, sql)
+    before, roles = tree(raddb), fresh.psql(ROLES)
+    clean = f"drop database if exists {setup.database} with (force);" + "".join(f"drop role if exists {r};" for r in world.ROLES)
+    whole = None
+    for step in itertools.count(1, EVERY):
+        done = setup(code=None, cluster=fresh, sql=sql, env=killer(step, by))
+        if done.returncode == 0:
+            break
+        if by == signal.SIGKILL:
+            assert done.returncode == -by
+            setup(cluster=fresh, sql=sql)
+            whole = whole or settled(tree(raddb))
+            assert settled(tree(raddb)) == whole, f"killed after step {step}"
+        else:
+            assert done.returncode == 1 and "as it was before" in done.stderr and "note:" not in done.stderr, done.stderr
+            assert tree(raddb) == before, f"ended after step {step}"
+            assert fresh.psql(ROLES + f"; select datname from pg_database where datname = '{setup.database}'") == roles
+        fresh.psql(clean)
+        if by == signal.SIGKILL:
+            copied(aside, raddb)
+    if whole:
+        assert settled(tree(raddb)) == whole
+    fresh.psql(clean)
+    assert step > 30, "the steps were seen"
 
 
 def test_what_is_missing_is_said_before_anything_is_done(place, raddb, setup):
