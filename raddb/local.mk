@@ -2,6 +2,7 @@
 # A line for each file: raddb_files += raddb/mods-available/wsmfa
 raddb_files += raddb/dictionary.wsmfa
 raddb_files += raddb/mods-available/wsmfa
+raddb_files += raddb/mods-available/wsmfa-eap
 raddb_files += raddb/mods-config/wsmfa/clients-wsmfa.conf
 raddb_files += raddb/mods-config/wsmfa/proxy-wsmfa.conf
 raddb_files += raddb/mods-config/wsmfa/sms-kannel.conf
@@ -9,5 +10,5 @@ raddb_files += raddb/mods-config/wsmfa/sms-vonage.conf
 raddb_files += raddb/mods-config/wsmfa/texts-en.conf
 raddb_files += raddb/mods-config/wsmfa/texts-fi.conf
 raddb_files += raddb/sites-available/wsmfa
-raddb_files += raddb/sites-available/wsmfa-tunnel
+raddb_files += raddb/sites-available/wsmfa-eap
 nobase_dist_pkgdata_DATA += $(raddb_files)

@@ -32,6 +32,7 @@ struct wsmfa_dictionary {
 	DICT_ATTR const *outcome;
 	DICT_ATTR const *enforce_from;
 	DICT_ATTR const *response;
+	DICT_ATTR const *identity;
 	uint32_t auth_type_login;
 	uint32_t auth_type_response;
 };
@@ -148,6 +149,8 @@ struct wsmfa_visit *wsmfa_request_wake(rlm_wsmfa_t const *inst, REQUEST *request
 struct wsmfa_visit *wsmfa_request_begin(rlm_wsmfa_t const *inst, REQUEST *request, char const *name);
 bool wsmfa_request_name(rlm_wsmfa_t const *inst, REQUEST *request, char name[WSMFA_NAME_MAX]);
 bool wsmfa_request_is_eap(REQUEST *request);
+bool wsmfa_request_is_hashed(REQUEST *request);
+REQUEST *wsmfa_request_outer(REQUEST *request);
 void wsmfa_request_mark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 bool wsmfa_request_marked(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 void wsmfa_request_unmark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);

@@ -54,17 +54,9 @@ static VALUE_PAIR *find_response(rlm_wsmfa_t const *inst, REQUEST *request)
 	return fr_pair_find_by_da(request->packet->vps, inst->dict.response, TAG_ANY);
 }
 
-static bool is_typed(REQUEST const *request)
+static bool is_typed(REQUEST *request)
 {
-	return request->password && request->password->da->attr == PW_USER_PASSWORD;
-}
-
-/** CHAP or MS-CHAP: a password that nobody typed in answer to a question. */
-static bool is_hashed_password(REQUEST *request)
-{
-	return fr_pair_find_by_num(request->packet->vps, PW_CHAP_PASSWORD, 0, TAG_ANY) ||
-	       fr_pair_find_by_num(request->packet->vps, PW_MSCHAP_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY) ||
-	       fr_pair_find_by_num(request->packet->vps, PW_MSCHAP2_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY);
+	return request->password && request->password->da->attr == PW_USER_PASSWORD && !wsmfa_request_is_hashed(request);
 }
 
 /** An answer to a question: takes it, and leaves the rest to authenticate. */
@@ -163,13 +155,45 @@ static rlm_rcode_t authorize_inner(rlm_wsmfa_t *inst, REQUEST *request)
 	v = wsmfa_request_begin(inst, request, name);
 	if (!v) return RLM_MODULE_FAIL;
 	if (!wsmfa_visit_load(&inst->service, v, &reply)) return RLM_MODULE_FAIL;
-	v->ended = true;
 	if (!set_password(request, v->account.known && v->account.password[0] ? v->account.password
 									      : inst->decoy_password)) {
 		return RLM_MODULE_FAIL;
 	}
 	OPENSSL_cleanse(v->account.password, sizeof(v->account.password));
 	return RLM_MODULE_UPDATED;
+}
+
+/** Does EAP go on under the User-Name that it began with? The first one is kept with the conversation. */
+static bool same_identity(rlm_wsmfa_t const *inst, REQUEST *request)
+{
+	VALUE_PAIR const *name = fr_pair_find_by_num(request->packet->vps, PW_USER_NAME, 0, TAG_ANY);
+	VALUE_PAIR const *began = fr_pair_find_by_da(request->state, inst->dict.identity, TAG_ANY);
+	VALUE_PAIR *vp;
+
+	if (!name) return true; /* rlm_eap takes it from the conversation */
+	if (began) {
+		return began->vp_length == name->vp_length && memcmp(began->vp_strvalue, name->vp_strvalue, name->vp_length) == 0;
+	}
+	vp = fr_pair_afrom_da(request->state_ctx, inst->dict.identity);
+	if (!vp) return false;
+	fr_pair_value_bstrncpy(vp, name->vp_strvalue, name->vp_length);
+	fr_pair_add(&request->state, vp);
+	return true;
+}
+
+/** EAP asks many times before it knows anybody: authenticate takes over when it has. The gate logs what is refused here. */
+static rlm_rcode_t authorize_eap(rlm_wsmfa_t *inst, REQUEST *request)
+{
+	if (atomic_load(&inst->sites_doubtful)) {
+		RINFO("refused: EAP, since the sites were edited so that they could be gone round; restart the server");
+		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
+		return RLM_MODULE_REJECT;
+	}
+	if (!same_identity(inst, request)) {
+		REDEBUG("bad_request, EAP that began under another User-Name");
+		return RLM_MODULE_REJECT;
+	}
+	return RLM_MODULE_NOOP;
 }
 
 rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
@@ -188,13 +212,7 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 	}
 	if (request->parent) return authorize_inner(inst, request);
 
-	/* EAP asks many times before it knows anybody: authenticate takes over when it has. */
-	if (wsmfa_request_is_eap(request)) {
-		if (!atomic_load(&inst->sites_doubtful)) return RLM_MODULE_NOOP;
-		RINFO("refused: EAP, since the sites were edited so that they could be gone round; restart the server");
-		wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
-		return RLM_MODULE_REJECT;
-	}
+	if (wsmfa_request_is_eap(request)) return authorize_eap(inst, request);
 
 	/* Until the module itself says otherwise, whatever the sections do ends in a reject, and a signed one. */
 	wsmfa_response_packet_type(request, PW_CODE_ACCESS_REJECT);
@@ -216,7 +234,7 @@ rlm_rcode_t wsmfa_mod_authorize(void *instance, REQUEST *request)
 	if (!v) return RLM_MODULE_FAIL;
 
 	if (state) {
-		if (is_hashed_password(request)) {
+		if (wsmfa_request_is_hashed(request)) {
 			wsmfa_visit_event(&inst->service, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_BAD_REQUEST, WSMFA_KIND_NONE);
 			return malformed(request, "a State with CHAP or MS-CHAP: an answer has to be typed");
 		}
@@ -235,7 +253,7 @@ static struct wsmfa_visit *authenticate_eap(rlm_wsmfa_t *inst, REQUEST *request,
 
 	*loaded = false;
 	if (!account) {
-		RINFO("refused: bad_request, EAP without an inner identity");
+		REDEBUG("bad_request, EAP without an inner identity");
 		return NULL;
 	}
 	v = wsmfa_request_begin(inst, request, account->vp_strvalue);
@@ -262,7 +280,8 @@ rlm_rcode_t wsmfa_mod_authenticate(void *instance, REQUEST *request)
 	if (request->parent) return RLM_MODULE_REJECT;
 	if (!v && wsmfa_request_is_eap(request)) {
 		v = authenticate_eap(inst, request, &reply, &loaded);
-		if (v && !loaded) return wsmfa_reply_apply(inst, request, v, &reply);
+		if (!v) return RLM_MODULE_REJECT;
+		if (!loaded) return wsmfa_reply_apply(inst, request, v, &reply);
 	}
 	if (!v || v->ended || v->waits != WSMFA_VISIT_NOT_PARKED) {
 		RERROR("wsmfa in authenticate without wsmfa in authorize, or twice: see sites-available/wsmfa");

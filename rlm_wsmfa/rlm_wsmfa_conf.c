@@ -497,7 +497,7 @@ static int check_dictionary(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 		{ "WSMFA-Stage", &inst->dict.stage },		{ "WSMFA-Region", &inst->dict.region },
 		{ "WSMFA-Service", &inst->dict.service },	{ "WSMFA-Method", &inst->dict.method },
 		{ "WSMFA-Outcome", &inst->dict.outcome },	{ "WSMFA-Enforce-From", &inst->dict.enforce_from },
-		{ "WSMFA-Response", &inst->dict.response },
+		{ "WSMFA-Response", &inst->dict.response },	{ "WSMFA-Identity", &inst->dict.identity },
 	};
 	DICT_VALUE const *login = dict_valbyname(PW_AUTH_TYPE, 0, "WSMFA-Login");
 	DICT_VALUE const *response = dict_valbyname(PW_AUTH_TYPE, 0, "WSMFA-Response");

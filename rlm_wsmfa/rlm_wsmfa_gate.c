@@ -6,7 +6,9 @@
 
 #include "core/codec.h"
 
-#define EAP_FAILURE 4 //!< RFC 3748 section 4.2.
+/* RFC 3748 sections 4 and 5, and the registry of EAP methods. */
+enum { EAP_FAILURE = 4, EAP_HEADER_LEN = 4 };
+enum { EAP_MD5 = 4, EAP_GTC = 6, EAP_MSCHAPV2 = 26, EAP_PWD = 52 };
 
 /** What a question may carry (RFC 2865 section 4.4): nothing of a session. */
 static bool belongs_to_challenge(VALUE_PAIR const *vp)
@@ -72,8 +74,17 @@ static void fail_eap(REQUEST *request)
 	if (vp) fr_pair_value_memcpy(vp, failure, sizeof(failure));
 }
 
-/** A wrong password: the event, and a delay that grows with each one, without holding a thread. */
-static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)
+static void forget_delay(VALUE_PAIR **list)
+{
+	fr_pair_delete_by_num(list, PW_FREERADIUS_RESPONSE_DELAY, 0, TAG_ANY);
+	fr_pair_delete_by_num(list, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0, TAG_ANY);
+}
+
+/**
+ * A wrong password: the event, and a delay that grows with each one, without holding a thread.
+ * @param list the reply's; of a tunnel, the session-state of the outer request, which rejects later
+ */
+static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v, TALLOC_CTX *ctx, VALUE_PAIR **list)
 {
 	wsmfa_time_t delay;
 	uint32_t failures;
@@ -91,10 +102,33 @@ static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmf
 	delay = wsmfa_delay(failures, inst->delay_max * WSMFA_SECOND);
 	/* The host's own reject_delay stands until ours is longer. */
 	if (delay <= main_config.reject_delay.tv_sec * WSMFA_SECOND) return;
-	fr_pair_delete_by_num(&request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY, 0, TAG_ANY);
-	fr_pair_delete_by_num(&request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0, TAG_ANY);
-	vp = radius_pair_create(request->reply, &request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0);
+	forget_delay(list);
+	vp = radius_pair_create(ctx, list, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0);
 	if (vp) vp->vp_integer = (uint32_t)delay;
+}
+
+/** EAP ended before anybody was proven: says why, where the tunnel has not, and waits as long as the tunnel wants. */
+static void eap_failed(rlm_wsmfa_t *inst, REQUEST *request)
+{
+	VALUE_PAIR const *outer = fr_pair_find_by_num(request->packet->vps, PW_USER_NAME, 0, TAG_ANY);
+	VALUE_PAIR const *delay = fr_pair_find_by_num(request->state, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0, TAG_ANY);
+	VALUE_PAIR const *said = NULL, *told = fr_pair_find_by_da(request->state, inst->dict.outcome, TAG_ANY);
+	VALUE_PAIR *vp;
+	vp_cursor_t cursor;
+	char name[128] = "", why[256] = "the method did not succeed", from[INET6_ADDRSTRLEN] = "";
+
+	if (delay) {
+		forget_delay(&request->reply->vps);
+		vp = radius_pair_create(request->reply, &request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0);
+		if (vp) vp->vp_integer = delay->vp_integer;
+	}
+	if (told) return;
+	fr_cursor_init(&cursor, &request->packet->vps);
+	while ((vp = fr_cursor_next_by_num(&cursor, PW_MODULE_FAILURE_MESSAGE, 0, TAG_ANY))) said = vp;
+	if (outer) wsmfa_clean(name, sizeof(name), (uint8_t const *)outer->vp_strvalue, outer->vp_length);
+	if (said) wsmfa_clean(why, sizeof(why), (uint8_t const *)said->vp_strvalue, said->vp_length);
+	ip_ntoh(&request->packet->src_ipaddr, from, sizeof(from));
+	RINFO("EAP of \"%s\" from %s refused: %s", name, from, why);
 }
 
 static rlm_rcode_t refuse_bypass(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)
@@ -114,22 +148,48 @@ static rlm_rcode_t refuse_bypass(rlm_wsmfa_t *inst, REQUEST *request, struct wsm
 }
 
 /**
- * The inner tunnel has proven somebody: the outer request is told whom. In session-state, since with some methods (PEAP,
- * TTLS-MSCHAPv2) the outer one succeeds only a packet later.
+ * Does what was done inside prove the account's password? EAP in a tunnel may be a tunnel again, or a certificate: its name is
+ * nobody's account, since another one, or none, has proven a password.
  */
-static rlm_rcode_t inner_post_auth(rlm_wsmfa_t *inst, REQUEST *request)
+static bool proves_password(REQUEST *request)
 {
-	VALUE_PAIR const *inner = fr_pair_find_by_da(request->config, inst->dict.account, TAG_ANY);
-	REQUEST *outer = request->parent;
+	static uint8_t const methods[] = { EAP_MD5, EAP_GTC, EAP_MSCHAPV2, EAP_PWD };
+	VALUE_PAIR const *eap = fr_pair_find_by_num(request->packet->vps, PW_EAP_MESSAGE, 0, TAG_ANY);
+
+	if (!eap) return true;
+	return eap->vp_length > EAP_HEADER_LEN && memchr(methods, eap->vp_octets[EAP_HEADER_LEN], sizeof(methods));
+}
+
+static bool outer_keeps(REQUEST *outer, DICT_ATTR const *da, char const *value)
+{
 	VALUE_PAIR *vp;
 
-	if (request->reply->code != PW_CODE_ACCESS_ACCEPT) return RLM_MODULE_NOOP;
-	fr_pair_delete_by_num(&outer->state, inst->dict.account->attr, inst->dict.account->vendor, TAG_ANY);
-	if (!inner) return RLM_MODULE_NOOP;
-	vp = fr_pair_afrom_da(outer->state_ctx, inst->dict.account);
-	if (!vp) return RLM_MODULE_FAIL;
-	fr_pair_value_strcpy(vp, inner->vp_strvalue);
+	fr_pair_delete_by_num(&outer->state, da->attr, da->vendor, TAG_ANY);
+	if (!value) return true;
+	vp = fr_pair_afrom_da(outer->state_ctx, da);
+	if (!vp) return false;
+	fr_pair_value_strcpy(vp, value);
 	fr_pair_add(&outer->state, vp);
+	return true;
+}
+
+/**
+ * The inner tunnel has proven somebody, or not: the outer request is told. In session-state, since with some methods (PEAP,
+ * TTLS-MSCHAPv2) the outer one ends only a packet later.
+ */
+static rlm_rcode_t inner_post_auth(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)
+{
+	VALUE_PAIR const *inner = fr_pair_find_by_da(request->config, inst->dict.account, TAG_ANY);
+	bool const accepted = request->reply->code == PW_CODE_ACCESS_ACCEPT;
+	bool const rejected = request->reply->code == PW_CODE_ACCESS_REJECT;
+	REQUEST *outer = wsmfa_request_outer(request);
+
+	if (!accepted && !rejected) return RLM_MODULE_NOOP;
+	if (accepted && !proves_password(request)) inner = NULL;
+	if (!outer_keeps(outer, inst->dict.account, accepted && inner ? inner->vp_strvalue : NULL)) return RLM_MODULE_FAIL;
+	if (!rejected || !v || v->ended) return RLM_MODULE_OK;
+	first_factor_failed(inst, request, v, outer->state_ctx, &outer->state);
+	outer_keeps(outer, inst->dict.outcome, wsmfa_outcome_word(WSMFA_OUTCOME_FAILED_FIRST_FACTOR));
 	return RLM_MODULE_OK;
 }
 
@@ -140,7 +200,7 @@ rlm_rcode_t wsmfa_mod_post_auth(void *instance, REQUEST *request)
 	rlm_rcode_t rcode = RLM_MODULE_OK;
 
 	if (request->packet->code != PW_CODE_ACCESS_REQUEST) return RLM_MODULE_NOOP;
-	if (request->parent) return inner_post_auth(inst, request);
+	if (request->parent) return inner_post_auth(inst, request, v);
 
 	switch (request->reply->code) {
 	case PW_CODE_ACCESS_ACCEPT:
@@ -158,10 +218,16 @@ rlm_rcode_t wsmfa_mod_post_auth(void *instance, REQUEST *request)
 	case PW_CODE_ACCESS_REJECT:
 		strip_reply(request, belongs_to_reject);
 		fail_eap(request);
-		if (v && !v->ended && !v->answering && !v->login.account) first_factor_failed(inst, request, v);
+		if (v && !v->ended && !v->answering && !v->login.account) {
+			first_factor_failed(inst, request, v, request->reply, &request->reply->vps);
+		} else if (!v && wsmfa_request_is_eap(request)) {
+			eap_failed(inst, request);
+		}
 		break;
 	default: return RLM_MODULE_NOOP; /* nothing is sent */
 	}
+	/* RFC 3579 section 2.6.5: none beside an EAP-Message; an EAP peer would not see it. */
+	if (wsmfa_request_is_eap(request)) fr_pair_delete_by_num(&request->reply->vps, PW_REPLY_MESSAGE, 0, TAG_ANY);
 	wsmfa_sign_reply(request);
 	return rcode;
 }

@@ -24,6 +24,24 @@ bool wsmfa_request_is_eap(REQUEST *request)
 	return fr_pair_find_by_num(request->packet->vps, PW_EAP_MESSAGE, 0, TAG_ANY) != NULL;
 }
 
+/** CHAP or MS-CHAP: a password that nobody typed in answer to a question, whatever else the packet holds. */
+bool wsmfa_request_is_hashed(REQUEST *request)
+{
+	VALUE_PAIR *vps = request->packet->vps;
+
+	return fr_pair_find_by_num(vps, PW_CHAP_PASSWORD, 0, TAG_ANY) ||
+	       fr_pair_find_by_num(vps, PW_MSCHAP_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY) ||
+	       fr_pair_find_by_num(vps, PW_MSCHAP2_RESPONSE, VENDORPEC_MICROSOFT, TAG_ANY) ||
+	       fr_pair_find_by_num(vps, PW_MSCHAP2_CPW, VENDORPEC_MICROSOFT, TAG_ANY);
+}
+
+/** The packet that came over the network: what a tunnel brings along is anybody's choice. */
+REQUEST *wsmfa_request_outer(REQUEST *request)
+{
+	while (request->parent) request = request->parent;
+	return request;
+}
+
 /* ---- request data ---- */
 
 /** talloc's hand on a visit: wipes it when the host frees the request. */
@@ -176,13 +194,15 @@ static bool has_attribute(REQUEST *request, unsigned int attribute)
 struct wsmfa_visit *wsmfa_request_begin(rlm_wsmfa_t const *inst, REQUEST *request, char const *name)
 {
 	struct wsmfa_visit *v = visit_add(inst, request);
-	VALUE_PAIR const *station = fr_pair_find_by_num(request->packet->vps, PW_CALLING_STATION_ID, 0, TAG_ANY);
+	REQUEST *outer = wsmfa_request_outer(request);
+	VALUE_PAIR const *station = fr_pair_find_by_num(outer->packet->vps, PW_CALLING_STATION_ID, 0, TAG_ANY);
 
 	if (!v) return NULL;
 	v->at = wsmfa_now();
 	strlcpy(v->name, name, sizeof(v->name));
 	copy_clean(v->station, sizeof(v->station), station);
-	v->typed = request->password && request->password->da->attr == PW_USER_PASSWORD && !wsmfa_request_is_eap(request);
+	v->typed = request->password && request->password->da->attr == PW_USER_PASSWORD && !wsmfa_request_is_eap(request) &&
+		   !wsmfa_request_is_hashed(request);
 	v->has_digest = packet_digest(request->packet, v->digest);
 	v->joinable = station && (has_attribute(request, PW_STATE) || has_attribute(request, PW_ACCT_SESSION_ID) ||
 				  has_attribute(request, PW_NAS_PORT));
@@ -273,10 +293,24 @@ void wsmfa_sign_reply(REQUEST *request)
 	fr_pair_prepend(&request->reply->vps, vp);
 }
 
-static rlm_rcode_t apply_accept(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_reply const *reply)
+/** Access points account for the User-Name of an Access-Accept, and rlm_eap puts the outer one there, which proves nothing. */
+static bool name_accept(REQUEST *request, char const *account)
+{
+	VALUE_PAIR *vp;
+
+	if (!wsmfa_request_is_eap(request)) return true;
+	fr_pair_delete_by_num(&request->reply->vps, PW_USER_NAME, 0, TAG_ANY);
+	vp = radius_pair_create(request->reply, &request->reply->vps, PW_USER_NAME, 0);
+	if (vp) fr_pair_value_strcpy(vp, account);
+	return vp != NULL;
+}
+
+static rlm_rcode_t apply_accept(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit const *v,
+				struct wsmfa_reply const *reply)
 {
 	VALUE_PAIR const *set = fr_pair_find_by_num(request->reply->vps, PW_SESSION_TIMEOUT, 0, TAG_ANY);
 
+	if (!name_accept(request, v->name)) return RLM_MODULE_FAIL;
 	if (reply->text[0]) add_text(request, reply->text);
 	if (reply->session_timeout > 0 && (!set || set->vp_integer > (uint64_t)reply->session_timeout)) {
 		add_integer(request, PW_SESSION_TIMEOUT, (uint32_t)reply->session_timeout);
@@ -370,7 +404,7 @@ rlm_rcode_t wsmfa_reply_apply(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_
 		wsmfa_request_tell(inst, request, v);
 	}
 	switch (reply->kind) {
-	case WSMFA_REPLY_ACCEPT: return apply_accept(inst, request, reply);
+	case WSMFA_REPLY_ACCEPT: return apply_accept(inst, request, v, reply);
 	case WSMFA_REPLY_CHALLENGE: return apply_challenge(inst, request, reply);
 	case WSMFA_REPLY_PARK: return apply_park(inst, request);
 	case WSMFA_REPLY_STORE:

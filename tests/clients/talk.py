@@ -31,7 +31,7 @@ def dialogues(beside):
 def configure(beside, name, to, mode=0o644, /, **values):
     """Writes a file of the client's folder with its @NAME@ filled in."""
     class Template(string.Template):
-        delimiter, pattern = "@", r"@(?:(?P<escaped>(?!))|(?P<named>[A-Z_]+)@|(?P<braced>(?!))|(?P<invalid>(?!)))"
+        delimiter, pattern = "@", r"@(?:(?P<escaped>(?!))|(?P<named>[A-Z][A-Z0-9_]*)@|(?P<braced>(?!))|(?P<invalid>(?!)))"
     text = (pathlib.Path(beside).parent / name).read_text()
     to.write_text(Template(text).substitute({k.upper(): v for k, v in values.items()}))
     to.chmod(mode)

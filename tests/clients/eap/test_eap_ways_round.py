@@ -1,0 +1,191 @@
+"""Ways round the phone by EAP. Where the module refuses what the shipped files would not even offer, they are opened up first, and the log shows how far that got."""
+import re
+
+import pytest
+
+from eapol import CERTIFICATE, KEY, MODULES, SITE, Phone, access_point, connect, logged
+from peer import TTLS, Peer, avp, pap
+from place import world
+
+CALLING_STATION_ID, NAS_IP_ADDRESS, STATE, NAS_IDENTIFIER = 31, 4, 24, 32
+NOBODY = "bad_request, EAP without an inner identity"
+
+
+@pytest.fixture(scope="module")
+def open_wifi(place):
+    """As somebody opens it up who does not read: every method, outside and inside, certificates of the machine's own authority, and
+    passwords at hand for all of them."""
+    offer = (f"\ttls-config certificates {{\n\t\tcertificate_file = {CERTIFICATE}\n\t\tprivate_key_file = {KEY}\n\t\tca_file = {CERTIFICATE}\n\t}}\n"
+             "\ttls {\n\t\ttls = certificates\n\t}\n")
+    more = "\tmd5 {\n\t}\n\tgtc {\n\t\tauth_type = PAP\n\t}\n\tmschapv2 {\n\t}\n" + offer
+    modules = MODULES.replace("\tpeap {\n", more + "\tpeap {\n", 1).replace("\tmschapv2 {\n\t}\n\n\tgtc", offer + "\tmschapv2 {\n\t}\n\n\tgtc", 1)
+    site = SITE.replace("\t\t&Allow-Session-Resumption := no\n", '\t\t&Allow-Session-Resumption := no\n\t\t&Cleartext-Password := "password"\n', 1)
+    site = site.replace("\tAuth-Type wsmfa-eap {\n", "\tAuth-Type PAP {\n\t\tpap\n\t}\n\tAuth-Type MS-CHAP {\n\t\tmschap\n\t}\n\tAuth-Type wsmfa-eap {\n", 1)
+    assert modules.count("tls = certificates") == 2 and "Cleartext" in site
+    server = access_point(place.server, site, modules).start()
+    yield server
+    server.stop()
+
+
+def quiet(place, **more):
+    """Somebody who gets in with the password alone."""
+    return place.person(organization=place.observed(), **more)
+
+
+# The outer identity
+
+@pytest.mark.parametrize("method", ["TTLS-PAP", "PEAP-MSCHAPv2"])
+def test_the_outer_identity_of_somebody_who_is_not_asked(place, wifi, tmp_path, method):
+    """The phone of the inner one rings, and the Access-Accept names the inner one."""
+    person, other = place.person(push=True), quiet(place)
+    with Phone(place, person) as phone:
+        ended = connect(wifi, tmp_path, method, person, outer=other.name)
+    assert ended.accepted and phone.rang == 1, ended.said[-3000:]
+    assert set(ended.sent("User-Name")) == {other.name, person.name} and ended.value("User-Name") == person.name
+    assert place.events(other.name) == []
+
+
+@pytest.mark.parametrize("method", ["TTLS-PAP", "PEAP-MSCHAPv2"])
+def test_the_outer_identity_of_somebody_else(place, wifi, tmp_path, method):
+    """Who is let in with an own password is not let in as another."""
+    other, thief = place.person(push=True), quiet(place)
+    ended = connect(wifi, tmp_path, method, thief, outer=other.name)
+    assert ended.accepted and ended.value("User-Name") == thief.name, ended.said[-3000:]
+
+
+def test_an_outer_identity_that_is_no_name(place, wifi, tmp_path):
+    person = quiet(place)
+    assert connect(wifi, tmp_path, "TTLS-PAP", person, outer="@").accepted
+
+
+# Renaming
+
+@pytest.mark.parametrize("renamed", ["in the first packet", "before the tunnel", "with the password", "control: nowhere"])
+def test_a_client_that_renames_itself(place, wifi, renamed):
+    """To somebody who is not asked: the access point's User-Name and the EAP identity stay one and the same."""
+    person, other = quiet(place), quiet(place)
+    with wifi.client() as client:
+        peer = Peer(client, "anonymous")
+        if renamed == "in the first packet":
+            peer.name = other.name
+            assert peer.begin().failed
+            logged(wifi, f'EAP of "{other.name}" from 127.0.0.1 refused: ')
+            return
+        if renamed == "before the tunnel":
+            peer.begin().name = other.name
+            peer.send(TTLS, b"\0")
+        else:
+            peer.handshake()
+            peer.name = other.name if renamed == "with the password" else peer.name
+            peer.finish(pap(person.name, person.password))
+        if renamed == "control: nowhere":
+            assert peer.reply.code == "accept"
+        else:
+            assert peer.failed
+            logged(wifi, f'EAP of "{other.name}" from 127.0.0.1 refused: ', "bad_request, EAP that began under another User-Name")
+
+
+def test_names_inside_count_and_no_other(place, wifi):
+    """Two names inside: the one whose password is proven is the account."""
+    person, other = place.person(push=True), quiet(place)
+    with wifi.client() as client, Phone(place, person) as phone:
+        peer = Peer(client, "anonymous").handshake()
+        peer.finish(pap(person.name, person.password, avp(1, other.name)))
+        assert peer.reply.code == "accept" and peer.reply.get("User-Name") == person.name.encode()
+    assert phone.rang == 1 and place.events(other.name) == []
+
+
+# What a tunnel brings along
+
+def test_attributes_from_inside(place, wifi, server):
+    """Station and access point are those of the outer packet, and a State inside is no answer to anything."""
+    person = place.person(push=True, totp=True)
+    with server.client() as desk, wifi.client() as client:
+        question = desk.ask(person.name, person.password)
+        inner = [avp(CALLING_STATION_ID, "inside"), avp(NAS_IDENTIFIER, "inside"), avp(NAS_IP_ADDRESS, bytes([127, 0, 0, 4])),
+                 avp(STATE, question.state)]
+        place.sql("update wsmfa.challenge set push_state = 'void' where account_id = %s and push_state = 'pending'", person.id)
+        with Phone(place, person):
+            peer = Peer(client, "anonymous", station="outside").handshake()
+            assert peer.finish(pap(person.name, person.password, *inner)).code == "accept"
+        event = place.event(person.name, "accepted", "approved")
+        assert (event["calling_station"], event["client"], event["service"]) == ("outside", "127.0.0.1", "elements")
+        assert Peer(client, "anonymous", station="outside").handshake().finish(pap(person.name, "wrong", *inner)).code == "reject"
+        assert place.event(person.name, "failed_first_factor")["calling_station"] == "outside"
+        assert desk.ask(person.name, person.code(), question.state).code == "accept"
+
+
+# Methods that prove nobody
+
+@pytest.mark.parametrize("method", ["MD5", "GTC", "MSCHAPV2", "TLS"])
+def test_a_method_without_a_tunnel(place, wifi, open_wifi, tmp_path, method):
+    """It is not offered; and where it is, and succeeds, it proves nobody to us: the outer name is anybody's choice."""
+    person = quiet(place, password="password")
+    assert connect(wifi, tmp_path, method, person, outer=person.name).refused
+    logged(wifi, f'EAP of "{person.name}" from 127.0.0.1 refused: ')
+    assert connect(open_wifi, tmp_path, method, person, outer=person.name).refused
+    logged(open_wifi, f'"{person.name}"', NOBODY)
+
+
+def test_a_certificate_inside_the_tunnel(place, open_wifi, tmp_path):
+    """EAP-TLS in TTLS succeeds under a name that nobody has proven a password for."""
+    person = quiet(place)
+    assert connect(open_wifi, tmp_path, "TTLS-EAP-TLS", person).refused
+    logged(open_wifi, '"anonymous"', NOBODY)
+    assert connect(open_wifi, tmp_path, "TTLS-EAP-MSCHAPv2", person).accepted, "control: a password does"
+
+
+# Sessions
+
+CACHE = '\t\t\tenable = yes\n\t\t\tname = "cache"\n\t\t\tpersist_dir = "${logdir}/tlscache"\n'
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["as shipped", "control: allowed"])
+def test_no_session_is_resumed(place, make_server, tmp_path, allowed):
+    """Although rlm_eap keeps sessions, the second time asks the phone again; where the site's line is left out, the second time is refused."""
+    site = SITE.replace("Allow-Session-Resumption := no", "Tmp-Integer-0 := 1") if allowed else SITE
+    modules = MODULES.replace("\t\t\tenable = no\n", CACHE, 1)
+    assert modules != MODULES
+    server = access_point(make_server, site, modules)
+    kept = server.radiusd.log.parent / "tlscache"
+    kept.mkdir(mode=0o700)
+    world.give(kept, server.radiusd.user)
+    server.start()
+    person = place.person(push=True)
+    with Phone(place, person) as phone:
+        ended = connect(server, tmp_path, "PEAP-MSCHAPv2", person, again=1)
+    assert (ended.success, phone.rang) == ((False, 1) if allowed else (True, 2)), ended.said[-3000:]
+    if allowed:
+        assert ended.refused
+        logged(server, NOBODY)
+
+
+# Start-up
+
+LEAKS = {
+    "the gate in Post-Auth-Type": (lambda s: re.sub(r"(Post-Auth-Type Client-Lost \{\n)\t\twsmfa\n", r"\1", s, count=1), "the gate is missing"),
+    "the module after EAP": (lambda s: re.sub(r"(\t\twsmfa-eap\n)\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n", r"\1", s, count=1), "EAP would let in without a second factor"),
+    "a client of the tunnel": (None, "EAP would let in without a second factor"),
+    "a listener of the tunnel": (lambda s: s.replace("server wsmfa-tunnel {\n", "server wsmfa-tunnel {\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.1\n"
+                                                     "\tport = 0\n}\n"), "EAP would let in without a second factor"),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_start_up_looks_at_the_site(make_server, leak):
+    edit, says = LEAKS[leak]
+    site = edit(SITE) if edit else SITE
+    assert site != SITE or edit is None
+    more = world.client("leak", "127.0.0.77", "secret", virtual_server="wsmfa-tunnel") if edit is None else ""
+    code, said = access_point(make_server, site, more_clients=more).check()
+    assert code != 0 and says in said, said[-2000:]
+
+
+def test_the_site_without_an_account_told(place, make_server, tmp_path):
+    """A tunnel that leaves out wsmfa in post-auth tells nobody, and nobody gets in."""
+    head, tunnel = SITE.split("server wsmfa-tunnel {")
+    site = head + "server wsmfa-tunnel {" + re.sub(r"(post-auth \{\n(?:\t#.*\n)*)\twsmfa\n", r"\1\tok\n", tunnel, count=1)
+    assert site != SITE
+    server, person = access_point(make_server, site).start(), quiet(place)
+    assert connect(server, tmp_path, "TTLS-PAP", person).refused
+    logged(server, NOBODY)
