@@ -54,18 +54,13 @@ static VALUE_PAIR *find_response(rlm_wsmfa_t const *inst, REQUEST *request)
 	return fr_pair_find_by_da(request->packet->vps, inst->dict.response, TAG_ANY);
 }
 
-static bool is_typed(REQUEST *request)
-{
-	return request->password && request->password->da->attr == PW_USER_PASSWORD && !wsmfa_request_is_hashed(request);
-}
-
 /** An answer to a question: takes it, and leaves the rest to authenticate. */
 static rlm_rcode_t authorize_answer(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v, VALUE_PAIR const *state)
 {
 	VALUE_PAIR const *answer = find_response(inst, request);
 	struct wsmfa_reply reply;
 
-	if (!answer && is_typed(request)) answer = request->password;
+	if (!answer && v->typed) answer = request->password;
 	if (!wsmfa_visit_take(&inst->service, v, state->vp_octets, state->vp_length,
 			      answer ? (uint8_t const *)answer->vp_strvalue : NULL, answer ? answer->vp_length : 0,
 			      &reply)) {
@@ -127,10 +122,10 @@ static rlm_rcode_t authorize_login(rlm_wsmfa_t *inst, REQUEST *request, struct w
 	if (response) {
 		v->appended.present = true;
 		wsmfa_answer_parse(&v->appended.answer, (uint8_t const *)response->vp_strvalue, response->vp_length);
-	} else if (v->client.mode == WSMFA_MODE_APPEND && is_typed(request) && wsmfa_account_enrolled(&v->account)) {
+	} else if (v->client.mode == WSMFA_MODE_APPEND && v->typed && wsmfa_account_enrolled(&v->account)) {
 		if (!split_password(inst, request, v)) return RLM_MODULE_FAIL;
 	}
-	if (is_typed(request) && wants_password(inst, &v->account)) {
+	if (v->typed && wants_password(inst, &v->account)) {
 		strlcpy(v->password, request->password->vp_strvalue, sizeof(v->password));
 	}
 	/* An unknown name costs the work of a known one. An account without a password is left to whatever proves it. */

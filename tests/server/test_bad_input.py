@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from place import wait_for
-from radius import STATUS_SERVER, Client, vendor
+from radius import STATUS_SERVER, Client
 from sites import first
 
 
@@ -213,26 +213,6 @@ def test_two_user_names(place, client):
     assert reply.code in ("reject", "challenge")
     if reply.code == "challenge":
         assert client.ask(person.name, other.code(), reply.state).code == "challenge"
-
-
-def test_a_chap_login_of_somebody_who_must_type_a_code(place, client):
-    person = place.person(totp=True)
-    assert client.ask(person.name, chap=person.password).code == "reject"
-
-
-def test_chap_with_a_state(place, client):
-    person = place.person(totp=True)
-    state = question(client, person).state
-    assert client.ask(person.name, state=state, chap=person.code()).code == "reject"
-
-
-def test_mschap(place, client):
-    person = place.person(totp=True)
-    challenge = vendor(311, 11, os.urandom(16))
-    response = vendor(311, 25, b"\0\0" + os.urandom(48))
-    assert client.ask(person.name, extra=[challenge, response]).code == "reject"
-    state = question(client, person).state
-    assert client.ask(person.name, state=state, extra=[challenge, response]).code == "reject"
 
 
 def test_eap(place, client):

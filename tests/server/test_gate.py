@@ -96,7 +96,7 @@ def test_a_proxied_realm_lets_nobody_in(place, make_server, people):
 
 def test_always_ok_for_pap(place, make_server, people):
     """A first factor that accepts everybody: unknown accounts are refused, known ones are asked all the same."""
-    server = make_server(edit=replaced("\t\tpap\n\t\tif (ok)", "\t\tok\n\t\tif (ok)")).start()
+    server = make_server(edit=replaced("\t\t\tpap\n", "\t\t\tok\n")).start()
     client = server.client()
     enrolled, free, disabled = people
     assert client.ask("nobody", "anything").code == "reject"
