@@ -1,9 +1,11 @@
 """EAP on the shipped files, as an access point sends it: the tunnel proves the inner identity, the outer request waits for the phone."""
+import json
+import re
 import time
 
 import pytest
 
-from eapol import METHODS, STATION, Phone, access_point, connect, logged
+from eapol import METHODS, SITE, STATION, Phone, access_point, connect, logged
 
 PASSWORDS = sorted(METHODS.keys() - {"TTLS-EAP-TLS"})
 DENIED = ["TTLS-PAP", "PEAP-MSCHAPv2"]
@@ -117,3 +119,18 @@ def test_wrong_passwords_are_delayed(place, make_server, tmp_path):
         began = time.monotonic()
         assert connect(server, tmp_path, method, person, "wrong").refused
         assert time.monotonic() - began > 1.9
+
+
+def test_a_server_of_its_own(place, make_server, tmp_path):
+    """Without sites-available/wsmfa, with the commented lines taken into use."""
+    site = re.sub(r"^#(\$INCLUDE|listen \{|\t|\})", r"\1", SITE, flags=re.M)
+    assert site.count("\nlisten {\n\ttype = auth\n\tipaddr = *\n\tport = 0\n}\n") == 1
+    server, person = make_server(site=site, modules=("wsmfa-eap",), clients={"127.0.0.1": {"wsmfa_mode": "wait"}}).start(), place.person(push=True)
+    with Phone(place, person):
+        assert connect(server, tmp_path, "PEAP-MSCHAPv2", person).accepted
+
+
+def test_doctor_is_content(place, wifi):
+    """The site of the tunnel has no gate and needs none: nobody comes to it over the network."""
+    found = json.loads(place.wsmfactl("doctor", "--json", "--raddb", wifi.radiusd.raddb, check=False).stdout)
+    assert [f["status"] for f in found if f["check"] == "site"] == ["ok"]
