@@ -18,13 +18,14 @@ STATION = "02-00-00-00-00-01"
 METHODS = {"TTLS-PAP": ("TTLS", "auth=PAP"), "PEAP-MSCHAPv2": ("PEAP", "auth=MSCHAPV2"), "PEAP-GTC": ("PEAP", "auth=GTC"),
            "TTLS-CHAP": ("TTLS", "auth=CHAP"), "TTLS-MSCHAP": ("TTLS", "auth=MSCHAP"), "TTLS-MSCHAPv2": ("TTLS", "auth=MSCHAPV2"),
            "TTLS-EAP-MSCHAPv2": ("TTLS", "autheap=MSCHAPV2"), "TTLS-EAP-GTC": ("TTLS", "autheap=GTC"), "TTLS-EAP-TLS": ("TTLS", "autheap=TLS")}
-CLIENT = {"virtual_server": "wsmfa-eap", "wsmfa_mode": "wait"}
+# As the guide has it, and as somebody may write it who thinks that EAP can be asked.
+CLIENTS = {"127.0.0.1": {"wsmfa_mode": "wait"}, "127.0.0.2": {"wsmfa_enroll": "yes", "wsmfa_banner": "challenge"}, "127.0.0.3": {"wsmfa_mode": "append"}}
 
 
 def access_point(make, site=SITE, modules=MODULES, **variant):
     """A server with the shipped files in use, and access points at loopback."""
     variant.setdefault("settings", {"push_timeout": 10})
-    return make(modules=("wsmfa-eap",), clients={"127.0.0.1": CLIENT},
+    return make(modules=("wsmfa-eap",), clients={address: {"virtual_server": "wsmfa-eap", **items} for address, items in CLIENTS.items()},
                 files={"mods-available/wsmfa-eap": modules, "sites-enabled/wsmfa-eap": site}, **variant)
 
 
@@ -69,13 +70,13 @@ def read(said):
                  "MPPE keys OK: 1  mismatch: 0" in said, said.rstrip().endswith("SUCCESS"), said)
 
 
-def connect(server, folder, method, person, password=None, outer="anonymous", name=None, again=0, wait=25):
+def connect(server, folder, method, person, password=None, outer="anonymous", name=None, again=0, source="127.0.0.1"):
     """A device logs in; `again` times more it comes back with the TLS session of before."""
     kind, phase2 = METHODS.get(method, (method, ""))
     conf = configure(__file__, "eapol.conf", folder / "eapol.conf", method=kind, outer=outer, name=name or person.name, phase2=phase2,
                      password=person.password if password is None else password, certificate=CERTIFICATE, key=KEY)
-    command = ["eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", str(server.port), "-s", SECRET, "-r", str(again), "-t", str(wait),
-               "-M", STATION.replace("-", ":")]
+    command = ["eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", str(server.port), "-s", SECRET, "-r", str(again), "-t", "25",
+               "-A", source, "-M", STATION.replace("-", ":")]
     ended = read(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     if "auth=" in phase2:
         assert f"Phase2 type: {phase2.removeprefix('auth=')}" in ended.said or kind == "PEAP", "the inner method is the one that was asked for"

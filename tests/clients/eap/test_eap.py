@@ -87,6 +87,19 @@ def test_the_announcement_stays_out_of_eap(place, wifi, tmp_path):
     assert place.event(person.name, "accepted")["decision"] == "accept_with_banner"
 
 
+@pytest.mark.parametrize("source", ["127.0.0.2", "127.0.0.3"])
+def test_clients_that_are_said_to_ask(place, wifi, tmp_path, source):
+    """Whatever clients.conf says: EAP is asked for nothing, neither a code nor an enrolment nor whether the announcement was read."""
+    pushed, typing, new = place.person(push=True, totp=True), place.person(totp=True), place.person()
+    with Phone(place, pushed):
+        assert connect(wifi, tmp_path, "PEAP-MSCHAPv2", pushed, source=source).accepted
+    assert connect(wifi, tmp_path, "PEAP-MSCHAPv2", typing, source=source).refused
+    logged(wifi, f'"{typing.name}" from {source} refused: denied no_usable_method')
+    assert connect(wifi, tmp_path, "PEAP-MSCHAPv2", new, source=source).refused
+    logged(wifi, f'"{new.name}" from {source} refused: denied enrollment_required')
+    assert connect(wifi, tmp_path, "PEAP-MSCHAPv2", place.person(organization=place.announced()), source=source).accepted
+
+
 @pytest.mark.parametrize("kind, method, good", [
     ("{nt}%s", "PEAP-MSCHAPv2", True), ("{nt}%s", "PEAP-GTC", True), ("{crypt}%s", "TTLS-PAP", True), ("{crypt}%s", "PEAP-GTC", True),
     ("{crypt}%s", "PEAP-MSCHAPv2", False)])

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from eapol import CERTIFICATE, KEY, MODULES, SITE, Phone, access_point, connect, logged
-from peer import TTLS, Peer, avp, pap
+from peer import IDENTITY, TTLS, Peer, avp, pap
 from place import world
 
 CALLING_STATION_ID, NAS_IP_ADDRESS, STATE, NAS_IDENTIFIER = 31, 4, 24, 32
@@ -93,6 +93,15 @@ def test_names_inside_count_and_no_other(place, wifi):
         peer.finish(pap(person.name, person.password, avp(1, other.name)))
         assert peer.reply.code == "accept" and peer.reply.get("User-Name") == person.name.encode()
     assert phone.rang == 1 and place.events(other.name) == []
+
+
+def test_without_message_authenticator(wifi):
+    """Nobody answers (RFC 3579 section 3.2). Control: with it, somebody does."""
+    for signed in (True, False):
+        with wifi.client(signed=signed) as client:
+            peer = Peer(client, "anonymous")
+            reply = client.send(peer.packet(peer.eap(IDENTITY, b"anonymous")), 5 if signed else 0.5)
+        assert (reply is not None) == signed
 
 
 # What a tunnel brings along
