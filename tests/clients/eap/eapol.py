@@ -17,9 +17,11 @@ STATION = "02-00-00-00-00-01"
 # Method of the outer conversation, and of the inner one.
 METHODS = {"TTLS-PAP": ("TTLS", "auth=PAP"), "PEAP-MSCHAPv2": ("PEAP", "auth=MSCHAPV2"), "PEAP-GTC": ("PEAP", "auth=GTC"),
            "TTLS-CHAP": ("TTLS", "auth=CHAP"), "TTLS-MSCHAP": ("TTLS", "auth=MSCHAP"), "TTLS-MSCHAPv2": ("TTLS", "auth=MSCHAPV2"),
-           "TTLS-EAP-MSCHAPv2": ("TTLS", "autheap=MSCHAPV2"), "TTLS-EAP-GTC": ("TTLS", "autheap=GTC"), "TTLS-EAP-TLS": ("TTLS", "autheap=TLS")}
+           "TTLS-EAP-MSCHAPv2": ("TTLS", "autheap=MSCHAPV2"), "TTLS-EAP-GTC": ("TTLS", "autheap=GTC"),
+           "TTLS-EAP-TLS": ("TTLS", "autheap=TLS")}
 # As the guide has it, and as somebody may write it who thinks that EAP can be asked.
-CLIENTS = {"127.0.0.1": {"wsmfa_mode": "wait"}, "127.0.0.2": {"wsmfa_enroll": "yes", "wsmfa_banner": "challenge"}, "127.0.0.3": {"wsmfa_mode": "append"}}
+CLIENTS = {"127.0.0.1": {"wsmfa_mode": "wait"}, "127.0.0.2": {"wsmfa_enroll": "yes", "wsmfa_banner": "challenge"},
+           "127.0.0.3": {"wsmfa_mode": "append"}}
 
 
 def access_point(make, site=SITE, modules=MODULES, **variant):

@@ -1,4 +1,4 @@
-"""Ways round the phone by EAP. Where the module refuses what the shipped files would not even offer, they are opened up first, and the log shows how far that got."""
+"""Ways round the phone by EAP. What the shipped files do not even offer is offered first, and the log shows how far it got."""
 import re
 
 import pytest
@@ -15,8 +15,8 @@ NOBODY = "bad_request, EAP without an inner identity"
 def open_wifi(place):
     """As somebody opens it up who does not read: every method, outside and inside, certificates of the machine's own authority, and
     passwords at hand for all of them."""
-    offer = (f"\ttls-config certificates {{\n\t\tcertificate_file = {CERTIFICATE}\n\t\tprivate_key_file = {KEY}\n\t\tca_file = {CERTIFICATE}\n\t}}\n"
-             "\ttls {\n\t\ttls = certificates\n\t}\n")
+    files = f"\t\tcertificate_file = {CERTIFICATE}\n\t\tprivate_key_file = {KEY}\n\t\tca_file = {CERTIFICATE}\n"
+    offer = f"\ttls-config certificates {{\n{files}\t}}\n\ttls {{\n\t\ttls = certificates\n\t}}\n"
     more = "\tmd5 {\n\t}\n\tgtc {\n\t\tauth_type = PAP\n\t}\n\tmschapv2 {\n\t}\n" + offer
     modules = MODULES.replace("\tpeap {\n", more + "\tpeap {\n", 1).replace("\tmschapv2 {\n\t}\n\n\tgtc", offer + "\tmschapv2 {\n\t}\n\n\tgtc", 1)
     site = SITE.replace("\t\t&Allow-Session-Resumption := no\n", '\t\t&Allow-Session-Resumption := no\n\t\t&Cleartext-Password := "password"\n', 1)
@@ -151,7 +151,7 @@ CACHE = '\t\t\tenable = yes\n\t\t\tname = "cache"\n\t\t\tpersist_dir = "${logdir
 
 @pytest.mark.parametrize("allowed", [False, True], ids=["as shipped", "control: allowed"])
 def test_no_session_is_resumed(place, make_server, tmp_path, allowed):
-    """Although rlm_eap keeps sessions, the second time asks the phone again; where the site's line is left out, the second time is refused."""
+    """Although rlm_eap keeps sessions, the second time asks the phone again; without the site's line the second time is refused."""
     site = SITE.replace("Allow-Session-Resumption := no", "Tmp-Integer-0 := 1") if allowed else SITE
     modules = MODULES.replace("\t\t\tenable = no\n", CACHE, 1)
     assert modules != MODULES
@@ -171,12 +171,14 @@ def test_no_session_is_resumed(place, make_server, tmp_path, allowed):
 
 # Start-up
 
+ONE_FACTOR = "EAP would let in without a second factor"
+LISTEN = "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 0\n}\n"
 LEAKS = {
-    "the gate in Post-Auth-Type": (lambda s: re.sub(r"(Post-Auth-Type Client-Lost \{\n)\t\twsmfa\n", r"\1", s, count=1), "the gate is missing"),
-    "the module after EAP": (lambda s: re.sub(r"(\t\twsmfa-eap\n)\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n", r"\1", s, count=1), "EAP would let in without a second factor"),
-    "a client of the tunnel": (None, "EAP would let in without a second factor"),
-    "a listener of the tunnel": (lambda s: s.replace("server wsmfa-tunnel {\n", "server wsmfa-tunnel {\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.1\n"
-                                                     "\tport = 0\n}\n"), "EAP would let in without a second factor"),
+    "the gate in Post-Auth-Type": (lambda s: re.sub(r"(Post-Auth-Type Client-Lost \{\n)\t\twsmfa\n", r"\1", s, count=1),
+                                   "the gate is missing"),
+    "the module after EAP": (lambda s: re.sub(r"(\t\twsmfa-eap\n)\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n", r"\1", s, count=1), ONE_FACTOR),
+    "a client of the tunnel": (None, ONE_FACTOR),
+    "a listener of the tunnel": (lambda s: s.replace("server wsmfa-tunnel {\n", f"server wsmfa-tunnel {{\n{LISTEN}"), ONE_FACTOR),
 }
 
 
