@@ -6,6 +6,8 @@
 
 #include "core/codec.h"
 
+#define WSMFA_WORDS_MAX 256
+
 /* RFC 3748 sections 4 and 5, and the registry of EAP methods. */
 enum { EAP_FAILURE = 4, EAP_HEADER_LEN = 4 };
 enum { EAP_MD5 = 4, EAP_GTC = 6, EAP_MSCHAPV2 = 26, EAP_PWD = 52 };
@@ -74,6 +76,15 @@ static void fail_eap(REQUEST *request)
 	if (vp) fr_pair_value_memcpy(vp, failure, sizeof(failure));
 }
 
+/** What went wrong first, in the words of the module that says so: the others follow from it. */
+static void first_words(REQUEST *request, char out[WSMFA_WORDS_MAX])
+{
+	VALUE_PAIR const *vp = fr_pair_find_by_num(request->packet->vps, PW_MODULE_FAILURE_MESSAGE, 0, TAG_ANY);
+
+	out[0] = '\0';
+	if (vp) wsmfa_clean(out, WSMFA_WORDS_MAX, (uint8_t const *)vp->vp_strvalue, vp->vp_length);
+}
+
 static void forget_delay(VALUE_PAIR **list)
 {
 	fr_pair_delete_by_num(list, PW_FREERADIUS_RESPONSE_DELAY, 0, TAG_ANY);
@@ -89,11 +100,12 @@ static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmf
 	wsmfa_time_t delay;
 	uint32_t failures;
 	VALUE_PAIR *vp;
-	char name[128];
+	char name[128], why[WSMFA_WORDS_MAX];
 
 	wsmfa_visit_failed(&inst->service, v);
 	wsmfa_clean(name, sizeof(name), (uint8_t const *)v->name, strlen(v->name));
-	RINFO("\"%s\" from %s refused: failed_first_factor", name, v->client.address);
+	first_words(request, why);
+	RINFO("\"%s\" from %s refused: failed_first_factor%s%s", name, v->client.address, why[0] ? ", " : "", why);
 
 	pthread_mutex_lock(&inst->delay_lock);
 	failures = wsmfa_delay_table_fail(inst->delays, v->name, v->at);
@@ -112,23 +124,19 @@ static void eap_failed(rlm_wsmfa_t *inst, REQUEST *request)
 {
 	VALUE_PAIR const *outer = fr_pair_find_by_num(request->packet->vps, PW_USER_NAME, 0, TAG_ANY);
 	VALUE_PAIR const *delay = fr_pair_find_by_num(request->state, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0, TAG_ANY);
-	VALUE_PAIR const *said = NULL, *told = fr_pair_find_by_da(request->state, inst->dict.outcome, TAG_ANY);
 	VALUE_PAIR *vp;
-	vp_cursor_t cursor;
-	char name[128] = "", why[256] = "the method did not succeed", from[INET6_ADDRSTRLEN] = "";
+	char name[128] = "", why[WSMFA_WORDS_MAX], from[INET6_ADDRSTRLEN] = "";
 
 	if (delay) {
 		forget_delay(&request->reply->vps);
 		vp = radius_pair_create(request->reply, &request->reply->vps, PW_FREERADIUS_RESPONSE_DELAY_USEC, 0);
 		if (vp) vp->vp_integer = delay->vp_integer;
 	}
-	if (told) return;
-	fr_cursor_init(&cursor, &request->packet->vps);
-	while ((vp = fr_cursor_next_by_num(&cursor, PW_MODULE_FAILURE_MESSAGE, 0, TAG_ANY))) said = vp;
+	if (fr_pair_find_by_da(request->state, inst->dict.outcome, TAG_ANY)) return;
+	first_words(request, why);
 	if (outer) wsmfa_clean(name, sizeof(name), (uint8_t const *)outer->vp_strvalue, outer->vp_length);
-	if (said) wsmfa_clean(why, sizeof(why), (uint8_t const *)said->vp_strvalue, said->vp_length);
 	ip_ntoh(&request->packet->src_ipaddr, from, sizeof(from));
-	RINFO("EAP of \"%s\" from %s refused: %s", name, from, why);
+	RINFO("EAP of \"%s\" from %s refused: %s", name, from, why[0] ? why : "the method did not succeed");
 }
 
 static rlm_rcode_t refuse_bypass(rlm_wsmfa_t *inst, REQUEST *request, struct wsmfa_visit *v)

@@ -128,3 +128,6 @@ def test_stored_passwords(place, server, stored, good):
     client = server.client(WAIT)
     assert {kind for kind in KINDS if Login(client, kind, person.name, "password").send().code == "accept"} == good
     assert client.ask(person.name, "password").code == "accept", "control: typed, each is right"
+    if not good:
+        logged(server, f'"{person.name}" from {WAIT} refused: failed_first_factor, mschap: FAILED: No NT-Password')
+        logged(server, f'"{person.name}" from {WAIT} refused: failed_first_factor, chap: &control:Cleartext-Password is required')
