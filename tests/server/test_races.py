@@ -1,4 +1,5 @@
-"""A hundred at once, half of them at another server: one code, one question, one enrolment, one approval lets in once.
+"""A hundred at once, half of them at another server: one code, one question, one enrolment, one approval lets in once, and
+of a hundred people each gets what is his own.
 
 Apart from test_replay.py, where one comes after the other, and from tests/sql/concurrency.t, where no server is between.
 WSMFA_RACERS is how many.
@@ -12,7 +13,7 @@ import psycopg2
 import pytest
 
 from faults import at_once
-from place import totp, wait_for
+from place import now, totp, wait_for
 from pushes import answer, pending, pushes, wait_mode
 
 RACERS = int(os.environ.get("WSMFA_RACERS", 100))
@@ -49,6 +50,35 @@ def states(clients, person):
 
 def answers(person, clients, states, typed):
     return at_once([lambda c=c, s=s, t=t: c.ask(person.name, t, s, timeout=60) for c, s, t in zip(clients, states, typed)])
+
+
+# Who logs in, what he is told first, and what comes of his answer.
+CROWD = {
+    "with his code": ("challenge", "accept"), "with a wrong code": ("challenge", "challenge"),
+    "with another's code": ("challenge", "challenge"), "with another's question": ("challenge", "reject"),
+    "disabled": ("reject", None), "unknown": ("reject", None), "without a second factor": ("accept", None),
+}
+
+
+def test_a_hundred_people(place, racers):
+    """Those who log in at the same moment share statements: nobody gets what was another's."""
+    crowd = []
+    for i, kind in zip(range(RACERS), itertools.cycle(CROWD)):
+        person = place.person(totp=CROWD[kind][0] == "challenge", services=("community",), disabled=now() if kind == "disabled" else None)
+        if kind == "unknown":
+            person.name = f"nobody{i}"
+        crowd.append((kind, person))
+    clients = racers("127.0.0.4")
+    asked = at_once([lambda c=c, p=p: c.ask(p.name, p.password, timeout=60) for c, (_, p) in zip(clients, crowd)])
+    assert [r.code for r in asked] == [CROWD[kind][0] for kind, _ in crowd]
+
+    def reply(client, kind, person, state):
+        code = crowd[0][1].code(1) if kind == "with another's code" else person.code()
+        return client.ask(person.name, person.wrong_code() if kind == "with a wrong code" else code,
+                          asked[0].state if kind == "with another's question" else state, timeout=60)
+    answering = [(c, k, p, r.state) for c, (k, p), r in zip(clients, crowd, asked) if CROWD[k][1]]
+    replies = at_once([lambda a=a: reply(*a) for a in answering])
+    assert [r.code for r in replies] == [CROWD[kind][1] for _, kind, _, _ in answering]
 
 
 def test_one_code(place, racers):
