@@ -12,7 +12,6 @@ import os
 import pathlib
 import re
 import secrets
-import shutil
 import signal
 import struct
 import subprocess
@@ -89,7 +88,7 @@ class Place:
             server.radiusd.stop()
         self.cluster.stop("immediate")
         if not os.environ.get("WSMFA_KEEP"):
-            shutil.rmtree(self.home, ignore_errors=True)
+            subprocess.run(["rm", "-rf", "--", self.home], check=False)  # 300 files a server
 
     def write_key_file(self, name, text, mode=0o600):
         path = self.home / name
