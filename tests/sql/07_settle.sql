@@ -43,6 +43,7 @@ SELECT is((t.settle(pg_temp.id('bob'), t.taken(pg_temp.id('alice'), 'totp', 's2'
 SELECT is((t.settle(pg_temp.id('alice'), (t.open(pg_temp.id('alice'), 'totp', 's3')).challenge_id, 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 200)).status, 'gone', 'one that was not taken');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('bobs')], step => 200), 'gone', 'an authenticator of somebody else');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('sms')], step => 200), 'gone', 'one of another kind');
+SELECT is(pg_temp.answer('alice', 'right', kind, ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'not as ' || kind || ' either') FROM unnest('{sms,recovery,push}'::text[]) kind;
 SELECT is(pg_temp.answer('alice', 'right', 'totp', '{}', step => 200), 'gone', 'no authenticator');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', NULL, step => 200), 'gone', 'null');
 SELECT is(pg_temp.answer('alice', 'maybe', 'totp', ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'an unknown verdict');
@@ -90,6 +91,9 @@ SELECT is(pg_temp.failures('totp'), 6, 'neither is judged nor counted');
 SELECT is((SELECT count(*)::integer FROM wsmfa.challenge WHERE settled_as = 'locked' AND reason = 'locked' AND outcome = 'denied'), 2, 'a repeat will hear of the wait');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp2')], step => 400, at => t.t0('1 h 1 s'), station => 'st-2', lock_after => 3), 'right', 'another station is free');
 SELECT is((SELECT locked_until FROM wsmfa.station_wait WHERE station = 'st-1'), t.t0('1 h 1 min'), 'its success does not end this one''s wait');
+INSERT INTO wsmfa.station_wait (account_id, station, consecutive, waits, locked_until, at) VALUES (pg_temp.id('bob'), 'st-1', 10, 1, t.t0('1 h 1 min'), t.t0('1 h'));
+SELECT is(pg_temp.answer('bob', 'right', 'totp', ARRAY[pg_temp.x('bobs')], step => 400, at => t.t0('1 h')), 'locked', 'in a wait that began with another method''s answers, too');
+DELETE FROM wsmfa.station_wait WHERE account_id = pg_temp.id('bob');
 SELECT results_eq($$ SELECT (s.s).locked_until - s.at FROM (SELECT at, t.settle(pg_temp.id('alice'), t.taken(pg_temp.id('alice'), 'totp', 'v' || i, at), 'wrong', 'totp',
 	ARRAY[pg_temp.x('totp')], at, guess => 'v' || i, lock_after => 3, budget => 1000) AS s FROM generate_series(1, 8) i, LATERAL (SELECT t.t0(make_interval(hours => i + 1)) AS at) z OFFSET 0) s $$,
 	$$ VALUES (interval '2 min'), ('4 min'), ('8 min'), ('16 min'), ('32 min'), ('1 h'), ('1 h'), ('1 h') $$, 'each further one doubles it, to 1 hour');
@@ -108,6 +112,7 @@ UPDATE wsmfa.authenticator SET last_failure_at = t.t0('23 h') WHERE id = pg_temp
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 600, at => t.t0('1 day')), 'right', '29 failures in 30 days');
 SELECT is(pg_temp.answer('alice', 'wrong', 'totp', ARRAY[pg_temp.x('totp')], guess => 'z', at => t.t0('1 day')), 'wrong', 'the 30th');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 700, at => t.t0('1 day')), 'exhausted', 'uses it up');
+SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 700, at => t.t0('1 day'), station => 'st-9'), 'exhausted', 'at a station where nobody failed, too');
 SELECT is(pg_temp.answer('alice', 'wrong', 'totp', ARRAY[pg_temp.x('totp')], guess => 'z2', at => t.t0('1 day')), 'exhausted', 'what is tried then is not judged');
 SELECT is(pg_temp.answer('alice', 'wrong', 'totp', ARRAY[pg_temp.x('totp'), pg_temp.x('totp2')], guess => 'z3', at => t.t0('1 day')), 'wrong', 'with another one that has some left');
 SELECT is(pg_temp.failures('totp'), 30, 'only that one counts');
@@ -216,6 +221,12 @@ SELECT is((t.settle(pg_temp.id('dave'), 0, 'right', 'enroll_totp', '{100006}', s
 CREATE TEMP TABLE es AS SELECT pg_temp.enroll('dave', 'e7', 100007, 'enroll_sms', 'proof') AS id;
 SELECT results_eq($$ SELECT status, authenticator_id FROM t.settle(pg_temp.id('dave'), (SELECT id FROM es), 'right', 'enroll_sms', '{100007}', enroll => true) $$, $$ VALUES ('right', 100007::bigint) $$, 'SMS');
 SELECT results_eq($$ SELECT kind, phone, confirmed_at FROM wsmfa.authenticator WHERE id = 100007 $$, $$ VALUES ('sms', '+358401234567', t.t0()) $$, 'the number that the code went to');
+CREATE TEMP TABLE em AS SELECT t.account('mary') AS mary;
+CREATE TEMP TABLE eo AS SELECT pg_temp.enroll('mary', 'eo1', 100011, 'enroll_sms', 'old') AS late, pg_temp.enroll('mary', 'eo2', 100012, 'enroll_sms', 'same') AS one, pg_temp.enroll('mary', 'eo3', 100013, 'enroll_sms', 'same') AS two;
+SELECT is((t.settle(pg_temp.id('mary'), (SELECT late FROM eo), 'right', 'enroll_sms', '{100011}', t.t0('300 s'), enroll => true)).status, 'gone', 'a code whose time is over enrols nothing');
+SELECT is((t.settle(pg_temp.id('mary'), (SELECT one FROM eo), 'right', 'enroll_sms', '{100012}', t.t0('299.999999 s'), enroll => true)).status, 'right', 'in its last moment it does');
+UPDATE wsmfa.authenticator SET removed_at = t.t0() WHERE id = 100012;
+SELECT is((t.settle(pg_temp.id('mary'), (SELECT two FROM eo), 'right', 'enroll_sms', '{100013}', enroll => true)).status, 'replayed', 'once, though it stands in another question and what it enrolled is removed');
 INSERT INTO wsmfa.failure (account_id, at) SELECT pg_temp.id('bob'), t.t0('-1 h') FROM generate_series(1, 30);
 UPDATE wsmfa.account SET last_failure_at = t.t0('-1 h') WHERE name = 'bob';
 DELETE FROM wsmfa.authenticator WHERE account_id = pg_temp.id('bob');

@@ -111,12 +111,40 @@ static void who_gets_no_banner_to_answer(void **state)
 	}
 }
 
+/* Only an accept of the rules admits without a second factor, whatever led to asking them. */
+static void a_skipped_banner_admits_by_the_rules_alone(void **state)
+{
+	static struct {
+		enum wsmfa_decision decision;
+		enum wsmfa_move move;
+	} const cases[] = {
+		{ WSMFA_DECISION_ACCEPT, WSMFA_MOVE_ADMIT },
+		{ WSMFA_DECISION_ACCEPT_WITH_BANNER, WSMFA_MOVE_ADMIT },
+		{ WSMFA_DECISION_CHALLENGE, WSMFA_MOVE_REFUSE },
+		{ WSMFA_DECISION_ENROLL, WSMFA_MOVE_REFUSE },
+		{ WSMFA_DECISION_DENY, WSMFA_MOVE_REFUSE },
+	};
+
+	(void)state;
+	login_from(&w, "127.0.0.6");
+	login_person(&w, "announced");
+	login_say(&w, "{password}");
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct wsmfa_settled const settled = { .status = WSMFA_SETTLE_ASIDE };
+		struct wsmfa_plan plan = { .move = WSMFA_MOVE_JUDGE, .admits_aside = true };
+
+		w.visit->login.ruling.decision = cases[i].decision;
+		wsmfa_flow_judged(&w.visit->login, &settled, &plan);
+		assert_int_equal(plan.move, cases[i].move);
+	}
+}
+
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
 		ONE(a_banner_is_skipped_once_a_day), ONE(other_answers_to_the_banner),
 		ONE(enroll_at_the_banner),           ONE(the_banner_where_nothing_can_be_enrolled),
-		ONE(who_gets_no_banner_to_answer),
+		ONE(who_gets_no_banner_to_answer),   ONE(a_skipped_banner_admits_by_the_rules_alone),
 	};
 	return _cmocka_run_group_tests("flow banner", tests, LENGTH(tests), NULL, NULL);
 }

@@ -81,6 +81,22 @@ static void nobody_answers(void **state)
 	login_expect(&w, "accept");
 }
 
+static void who_waited_has_no_more_attempts_than_before(void **state)
+{
+	(void)state;
+	login_person(&w, "push totp");
+	login_say(&w, "{password}");
+	login_say(&w, "what");
+	login_say(&w, "what");
+	login_expect(&w, "challenge");
+	assert_int_equal(login_asked(&w), WSMFA_ASK_PUSH);
+	login_say(&w, "");
+	login_nobody(&w);
+	login_expect(&w, "challenge No answer came from your phone. Enter the code*:");
+	login_say(&w, "{wrong}");
+	login_expect(&w, "reject Too many wrong codes. Log in again.");
+}
+
 static void nobody_answers_and_there_is_no_other_way(void **state)
 {
 	(void)state;
@@ -291,6 +307,7 @@ int main(void)
 		ONE(approved_before_enter),
 		ONE(denied),
 		ONE(nobody_answers),
+		ONE(who_waited_has_no_more_attempts_than_before),
 		ONE(nobody_answers_and_there_is_no_other_way),
 		ONE(enter_comes_too_late),
 		ONE(approved_in_time_entered_late),
