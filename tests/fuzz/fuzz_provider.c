@@ -1,7 +1,8 @@
 /* Whole conversations with each provider, over answers of any octets: what is sent is well formed, what may have reached a phone
  * is never sent again, and nobody is approved who was not asked. Apart from the unit tests, which have the vendors' own words.
  *
- * The first octet of the input chooses the provider (0 to 5). Then each line is an answer: how it came, Retry-After, and its body.
+ * The first octet of the input chooses the provider (0 to 5; d and e: auth0 and duo, who may choose the phone). Then each line is an
+ * answer: how it came, Retry-After, and its body.
  * How: a to j one of the statuses below, u not sent, l lost. Retry-After: one digit, anything else is none.
  */
 #include "fuzz.h"
@@ -184,7 +185,10 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 	FUZZ_CHECK(c && step);
 	if (size > 0) {
 		memcpy(m->account, account, sizeof(account));
-		memcpy(m->device, account, sizeof(account));
+		if (data[0] >= 'a')
+			memcpy(m->device, "auto", 5);
+		else
+			memcpy(m->device, account, sizeof(account));
 		memcpy(m->station, account, sizeof(account));
 		memcpy(m->password, account, sizeof(account));
 		memcpy(m->phone, "+358401234567", 14);
