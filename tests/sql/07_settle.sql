@@ -44,6 +44,7 @@ SELECT is((t.settle(pg_temp.id('alice'), (t.open(pg_temp.id('alice'), 'totp', 's
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('bobs')], step => 200), 'gone', 'an authenticator of somebody else');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('sms')], step => 200), 'gone', 'one of another kind');
 SELECT is(pg_temp.answer('alice', 'right', kind, ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'not as ' || kind || ' either') FROM unnest('{sms,recovery,push}'::text[]) kind;
+SELECT is((t.settle(pg_temp.id('alice'), t.taken(pg_temp.id('alice'), 'enroll_sms', 'k1', code => 'k'), 'right', 'sms', ARRAY[pg_temp.x('sms')])).status, 'gone', 'the code of an enrolment as that of a login');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', '{}', step => 200), 'gone', 'no authenticator');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', NULL, step => 200), 'gone', 'null');
 SELECT is(pg_temp.answer('alice', 'maybe', 'totp', ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'an unknown verdict');

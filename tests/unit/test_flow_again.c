@@ -240,6 +240,8 @@ static struct change {
 	  "?",
 	  "challenge That way is not available. How do you*1 recovery:" },
 	{ "totp recovery", NULL, { "{password}" }, disable_totp, "1", "challenge Enter one of your recovery codes*" },
+	/* codes of a set alone are no second factor */
+	{ "totp recovery", NULL, { "{password}", "recovery" }, remove_totp, "{recovery}", "reject None of your ways*" },
 	{ "totp push",
 	  NULL,
 	  { "{password}", "totp" },
