@@ -82,6 +82,7 @@ struct wsmfa_woken {
 	bool timed_out; //!< wake_at came first
 	bool finished;	//!< delivery is final
 	enum wsmfa_delivery delivery;
+	int64_t newer;	//!< the ticket of the newest request that waits for the same push, 0: none does
 	char show[128]; //!< a provider's text for the prompt
 };
 

@@ -306,6 +306,22 @@ bool wsmfa_waiter_free(struct wsmfa_waiters *ws, struct wsmfa_waiter *w)
 	return uncollected;
 }
 
+/** The newest that waits for this question, 0: nobody does. Called with the lock. */
+static int64_t newest_of(struct wsmfa_waiters *ws, int64_t account_id, int64_t challenge_id)
+{
+	struct wsmfa_node *node = wsmfa_table_find(&ws->accounts, account_id);
+	struct wsmfa_waiter *w;
+
+	if (!node)
+		return 0;
+	LIST_FOREACH(w, &WSMFA_CONTAINER(node, struct account_count, node)->waiters, account_link)
+	{
+		if (w->challenge_id == challenge_id)
+			return w->node.key;
+	}
+	return 0;
+}
+
 bool wsmfa_waiters_collect(struct wsmfa_waiters *ws, int64_t ticket, struct wsmfa_woken *out)
 {
 	struct wsmfa_node *node;
@@ -330,6 +346,8 @@ bool wsmfa_waiters_collect(struct wsmfa_waiters *ws, int64_t ticket, struct wsmf
 			free(w->show);
 			w->show = NULL;
 			waiter_leave(ws, w, WSMFA_WAITER_GONE);
+			if (!out->timed_out && !out->finished)
+				out->newer = newest_of(ws, w->account_id, w->challenge_id);
 		}
 	}
 	pthread_mutex_unlock(&ws->lock);

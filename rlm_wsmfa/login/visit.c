@@ -333,7 +333,9 @@ void wsmfa_visit_resume(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 	switch (v->waits) {
 	case WSMFA_VISIT_SENDING:
 	case WSMFA_VISIT_SENDING_APPEND: wsmfa_visit_resume_sending(s, v, woken, reply); break;
-	case WSMFA_VISIT_PHONE: wsmfa_visit_settle_push(s, v, v->ticket, WSMFA_TROUBLE_NO_ANSWER, reply); break;
+	case WSMFA_VISIT_PHONE:
+		wsmfa_visit_settle_push(s, v, v->ticket, WSMFA_TROUBLE_NO_ANSWER, woken ? woken->newer : 0, reply);
+		break;
 	default:
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 		break;

@@ -69,9 +69,10 @@ void wsmfa_visit_wait_push(struct wsmfa_service const *s, struct wsmfa_visit *v,
 /**
  * Settles a push by what its row says now: no packet waits twice, so one that is still pending is given up. Another way
  * is asked for in the same call. @param why what it means when nobody has answered
+ * @param newer the ticket of another packet of the login that waits on, 0 for none: one that is still pending is handed on to it
  */
 void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket, enum wsmfa_trouble why,
-			     struct wsmfa_reply *reply);
+			     int64_t newer, struct wsmfa_reply *reply);
 
 /** The push of a question is not waited for: it is over, whatever the phone says. */
 void wsmfa_visit_void_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket);

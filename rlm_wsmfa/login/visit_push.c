@@ -12,8 +12,18 @@ static int32_t attempt_of(struct wsmfa_visit const *v)
 	return v->plan.move == WSMFA_MOVE_WAIT ? v->question.attempt : v->plan.ask.attempt;
 }
 
+/** Of two packets of one moment the row took this one for the newest, the engine the other, which waits on: the row follows. */
+static void hand_on(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t newer, struct wsmfa_settled *settled)
+{
+	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
+
+	/* Where the store does not hear it, the other one is refused when the phone has answered. */
+	(void)s->store->ops->wait(s->store, &origin, v->challenge_id, newer, settled);
+	*settled = (struct wsmfa_settled) { .status = WSMFA_SETTLE_SUPERSEDED };
+}
+
 void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *v, int64_t ticket,
-			     enum wsmfa_trouble why, struct wsmfa_reply *reply)
+			     enum wsmfa_trouble why, int64_t newer, struct wsmfa_reply *reply)
 {
 	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
 	struct wsmfa_plan next;
@@ -25,12 +35,14 @@ void wsmfa_visit_settle_push(struct wsmfa_service const *s, struct wsmfa_visit *
 	wsmfa_flow_detour(&v->login, WSMFA_KIND_PUSH, why, attempt_of(v), &next);
 	asks = !v->unheard && next.move == WSMFA_MOVE_ASK &&
 	       wsmfa_visit_opening(v, &next.ask, true, 0, &room, &opening);
-	if (s->store->ops->settle_push(s->store, &origin, &s->set.limits, v->challenge_id, ticket, true,
+	if (s->store->ops->settle_push(s->store, &origin, &s->set.limits, v->challenge_id, ticket, newer == 0,
 				       asks ? &opening : NULL, &settled) != WSMFA_STORE_OK) {
 		wsmfa_plan_wipe(&next);
 		wsmfa_visit_store_failed(s, v, reply);
 		return;
 	}
+	if (settled.status == WSMFA_SETTLE_PENDING)
+		hand_on(s, v, newer, &settled);
 	wsmfa_flow_push_ended(&v->login, &settled, why, asks ? &next : NULL, &v->plan);
 	wsmfa_plan_wipe(&next);
 	if (v->unheard && v->plan.move == WSMFA_MOVE_ADMIT) {
@@ -82,7 +94,7 @@ void wsmfa_visit_wait_push(struct wsmfa_service const *s, struct wsmfa_visit *v,
 		wsmfa_flow_push_ended(&v->login, &settled, WSMFA_TROUBLE_NO_ANSWER, NULL, &v->plan);
 		wsmfa_visit_conclude(s, v, NULL, false, reply);
 		return;
-	default: wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_NO_ANSWER, reply); return;
+	default: wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_NO_ANSWER, 0, reply); return;
 	}
 }
 
@@ -95,7 +107,7 @@ void wsmfa_visit_send_failed(struct wsmfa_service const *s, struct wsmfa_visit *
 	if (!wsmfa_state_successor(v->next_state, &s->macs, v->next_state))
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
 	else if (v->plan.ask.send == WSMFA_SEND_PUSH)
-		wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_PROVIDER, reply);
+		wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_PROVIDER, 0, reply);
 	else
 		wsmfa_visit_detour(s, v, WSMFA_KIND_SMS, WSMFA_TROUBLE_PROVIDER, reply);
 }

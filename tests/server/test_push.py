@@ -93,6 +93,28 @@ def test_wait_mode_asks_again_with_a_new_packet(place, server):
     assert len(pushes(place, person)) == 1
 
 
+def test_two_packets_of_one_moment(place, server):
+    """The engine may take another for the newest than the row does: whichever waits on gets the answer."""
+    people = [place.person(push=True) for _ in range(40)]
+    clients = [(server.client("127.0.0.3"), server.client("127.0.0.3")) for _ in people]
+    packets = [[c.post(wait_mode(c, p)) for c in pair] for p, pair in zip(people, clients)]
+    ended = {}
+
+    def refused(i):
+        for j in (0, 1):
+            reply = clients[i][j].wait(packets[i][j], 0.01)
+            if reply:
+                assert reply.code == "reject"
+                ended[i] = j
+        return i in ended
+    for i, person in enumerate(people):
+        wait_for(lambda i=i: refused(i), "one of the two gives way", 20)
+        answer(place, pending(place, person))
+    left = [(pair[1 - ended[i]], packets[i][1 - ended[i]]) for i, pair in enumerate(clients)]
+    assert [c.wait(packet, 10).code for c, packet in left] == ["accept"] * len(people)
+    assert [len(pushes(place, p)) for p in people] == [1] * len(people)
+
+
 def test_a_fail_over_sends_no_second_push(place, server, make_server):
     """Two radiusd on one database: asked at one, answered through the other."""
     other = make_server().start()

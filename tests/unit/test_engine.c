@@ -272,6 +272,7 @@ static void a_newer_request_takes_over(void **state)
 	world_start(&w);
 	first = job_of(WSMFA_JOB_WAIT, 8, 60000);
 	second = job_of(WSMFA_JOB_WAIT, 8, 60000);
+	second.account_id = first.account_id;
 	assert_int_equal(wsmfa_engine_park(w.engine, &first), WSMFA_PARK_OK);
 	requests[0] = fake_host_park(&w.host, 1, first.ticket);
 	not_answered(&w);
@@ -281,8 +282,11 @@ static void a_newer_request_takes_over(void **state)
 	not_answered(&w);
 	assert_true(wsmfa_engine_collect(w.engine, first.ticket, &woken));
 	assert_false(woken.timed_out);
+	assert_int_equal(woken.newer, second.ticket);
 	fake_db_notify(8);
 	answered(&w, &requests[1]);
+	assert_true(wsmfa_engine_collect(w.engine, second.ticket, &woken));
+	assert_int_equal(woken.newer, 0);
 	world_end(&w);
 }
 

@@ -91,6 +91,32 @@ static void the_same_login_waits_at_two_servers(void **state)
 	login_end(&w);
 }
 
+/* Of two packets of one moment the row may have taken the first for the newest, and the engine the second: no answer is lost. */
+static void the_engine_has_another_order(void **state)
+{
+	struct silent const *s = *state;
+	struct wsmfa_visit *first;
+	struct wsmfa_woken const hint = { .kind = WSMFA_JOB_PUSH };
+	struct wsmfa_woken superseded = { .kind = WSMFA_JOB_WAIT };
+
+	login_begin(&w);
+	login_from(&w, s->from);
+	login_person(&w, "push");
+	login_say(&w, s->say);
+	first = login_keep(&w);
+	superseded.newer = first->ticket;
+	login_again(&w);
+	login_expect(&w, "park");
+	login_wake(&w, &w.visit, &superseded);
+	login_expect(&w, "reject");
+	login_event(&w, "denied superseded");
+	assert_true(wsmfa_mem_answer_push(w.store, w.jobs[0].challenge_id, true, NULL, w.now));
+	login_wake(&w, &first, &hint);
+	login_expect(&w, "accept");
+	wsmfa_visit_free(first);
+	login_end(&w);
+}
+
 /* Thousands may wait: what waits holds no room for authenticators that the account has not. */
 static void what_waits_is_small(void **state)
 {
@@ -126,13 +152,14 @@ int main(void)
 		ONE(number_matching_needs_a_prompt),
 		ONE(what_waits_is_small),
 	};
-	enum { LISTED = 2 * LENGTH(silents) };
+	enum { LISTED = 3 * LENGTH(silents) };
 	static struct CMUnitTest tests[LENGTH(single) + LISTED];
 	static char names[LISTED][96];
 	size_t n = 0;
 
 	LIST(one_packet_waits, silents, say)
 	LIST(the_same_login_waits_at_two_servers, silents, say)
+	LIST(the_engine_has_another_order, silents, say)
 	memcpy(tests + n, single, sizeof(single));
 	return _cmocka_run_group_tests("flow push silent", tests, LENGTH(tests), NULL, NULL);
 }
