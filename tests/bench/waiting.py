@@ -151,8 +151,11 @@ class Stage:
         return self.value("select counters from wsmfa.server order by at desc limit 1")
 
 
-def compared(alone, meanwhile):
-    return {"alone": alone, "meanwhile": meanwhile, "p99_ratio": meanwhile["p99_ms"] / alone["p99_ms"] if alone["p99_ms"] else 0.0}
+def compared(before, meanwhile, after):
+    """What others saw while all wait, against the better of before and after: a neighbour must not pass for the rule."""
+    alone = min(before, after, key=lambda got: got["p99_ms"])
+    return {"alone": alone, "alone_too": after if alone is before else before, "meanwhile": meanwhile,
+            "p99_ratio": meanwhile["p99_ms"] / alone["p99_ms"] if alone["p99_ms"] else 0.0}
 
 
 def crowd(stage, server, count, first=0, **options):
@@ -165,7 +168,7 @@ def wait_and_answer(stage, count, hold, settings=None, host=None):
     """A crowd asks, waits, and is answered; others log in between the last push asked and the first one answered."""
     with stage.server(settings={"push_timeout": 55, **(settings or {})}, server=host) as server:
         pid = server.radiusd.pid()
-        alone = stage.others(server, hold)
+        before = stage.others(server, hold)
         since = stage.value("select clock_timestamp()")
         idle = status_of(pid)
         with Watch(pid) as watch:
@@ -179,11 +182,12 @@ def wait_and_answer(stage, count, hold, settings=None, host=None):
                 with ground.Phones(stage.ground, DATABASE):
                     got = run.result()
                 ended = time.monotonic()
+        after = stage.others(server, hold)
         return {"pushes": count, **stage.sends(since, 0, count), "threads": watch.threads,
                 "idle_kib": idle["resident_kib"], "full_kib": full["resident_kib"],
                 "kib_each": (full["resident_kib"] - idle["resident_kib"]) / count, "asking_s": asked - began,
                 "holding_s": waited - asked, "answering_s": ended - waited, "woken": stage.woken(since), "logins": got,
-                **compared(alone, meanwhile), "engine": stage.counters(server)}
+                **compared(before, meanwhile, after), "engine": stage.counters(server)}
 
 
 def many(stage):
@@ -204,7 +208,7 @@ def http(stage):
         fake.reset(push="wait", password=None)
         with stage.server(sections=AUTH0.format(url=fake.url)) as server:
             pid = server.radiusd.pid()
-            alone = stage.others(server, stage.args.hold)
+            before = stage.others(server, stage.args.hold)
             fake.reset(push="wait", password=None)
             since = stage.value("select clock_timestamp()")
             with Watch(pid) as watch, crowd(stage, server, count, people.auth0) as run:
@@ -214,9 +218,10 @@ def http(stage):
                 fake.call("/_default", {"push": "approve"})
                 got = run.result()
             asked = len(fake.requests("/mfa/challenge"))
+            after = stage.others(server, stage.args.hold)
             return {"pushes": count, **stage.sends(since, people.auth0, count), "challenges_over_http": asked,
                     "requests_over_http": len(fake.requests("")), "threads": watch.threads, "logins": got,
-                    **compared(alone, meanwhile), "engine": stage.counters(server)}
+                    **compared(before, meanwhile, after), "engine": stage.counters(server)}
     finally:
         fake.close()
 
@@ -229,7 +234,7 @@ def gateway(stage):
         fake.reset(action="slow:10")
         with stage.server(sections=GATEWAY.format(url=fake.url)) as server:
             pid = server.radiusd.pid()
-            alone = stage.others(server, stage.args.hold)
+            before = stage.others(server, stage.args.hold)
             since = stage.value("select clock_timestamp()")
             rate = count / (stage.args.hold + 1)
             with Watch(pid) as watch, ground.loading(
@@ -237,10 +242,12 @@ def gateway(stage):
                     sockets=count // IDS + 2, rate=rate, timeout=30, tries=1) as run:
                 meanwhile = stage.others(server, stage.args.hold)
                 got = run.result()
-            wait_for(lambda: len(fake.requests("/plain/send")) >= count, "the gateway has heard of all texts", 30)
+            sent = "select (counters->>'sms_sent')::int + (counters->>'sms_failed')::int from wsmfa.server order by at desc limit 1"
+            wait_for(lambda: stage.value(sent) >= count, "the gateway has answered for all texts", 30)
+            after = stage.others(server, stage.args.hold)
             return {"texts": count, "rate": rate, **stage.sends(since, people.sms, count, "sms"),
                     "requests_over_http": len(fake.requests("/plain/send")), "threads": watch.threads, "logins": got,
-                    **compared(alone, meanwhile), "engine": stage.counters(server)}
+                    **compared(before, meanwhile, after), "engine": stage.counters(server)}
     finally:
         fake.close()
 
