@@ -12,8 +12,8 @@ FAKE = pathlib.Path(__file__).resolve().parent.parent / "fake/provider.py"
 
 
 class Fake:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-B", FAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, port=0):
+        self.process = subprocess.Popen([sys.executable, "-B", FAKE, "--port", str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = json.loads(self.process.stdout.readline())["url"]
 
     def call(self, path, value=None):

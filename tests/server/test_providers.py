@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from place import wait_for
+from place import wait_for, world
 from standin import Fake
 
 # A provider's section, with the stand-in's address as URL; the request that makes a phone ring.
@@ -72,7 +72,7 @@ PASSWORD = "right & wrong"  # the one that the stand-in's Auth0 knows too
 
 # Each may end in a question or a refusal; none may hang, let in, or make a phone ring twice.
 FAULTS = ["status:401", "status:403", "status:404", "status:500", "status:503", "429:1", "429:60", "429:date:1", "429:none",
-          "x429:1", "silent", "close", "cut", "reset", "redirect", "malformed", "notjson", "wrongtypes", "numbers", "control",
+          "x429:1", "slow:0.5", "silent", "close", "cut", "reset", "redirect", "malformed", "notjson", "wrongtypes", "numbers", "control",
           "oversized", "headers"]
 
 
@@ -222,11 +222,12 @@ def test_a_push_service_that_misbehaves(place, servers, fake, vendor, fault):
     assert client.ask(person.name, person.code(), reply.state).code == "accept"
 
 
-def test_a_service_that_is_gone(place, make_server, fake):
-    """Nobody listens there: the next method, a breaker that says so, and other logins as ever."""
-    section = PUSH["http"][0].format(url="http://127.0.0.1:9") + "\n\t"
-    server = make_server(sections="\n\t" + section.replace("poll = 0.2", "poll = 0.2\n\t\tbreaker_failures = 2\n\t\tretry_max = 0") +
-                         "\n").start()
+def test_a_service_that_is_gone(place, make_server):
+    """Nobody listens there: the next method, a breaker that says so, and other logins as ever. Then it is back, and found."""
+    port = world.free_port()
+    section = PUSH["http"][0].format(url=f"http://127.0.0.1:{port}").replace(
+        "poll = 0.2", "poll = 0.2\n\t\tbreaker_failures = 2\n\t\tbreaker_seconds = 1\n\t\tretry_max = 0")
+    server = make_server(sections="\n\t" + section + "\n").start()
     client = server.client()
     for _ in range(3):
         person = push_person(place, "http", totp=True)
@@ -234,12 +235,17 @@ def test_a_service_that_is_gone(place, make_server, fake):
         assert reply.code == "challenge" and "authenticator app" in reply.message
         assert client.ask(person.name, person.code(), reply.state).code == "accept"
     wait_for(lambda: "provider http: down" in server.fresh_log(), "the log says that it is down")
-    heart = wait_for(lambda: [b for (b,) in place.sql("select breakers from wsmfa.server") if b.get("http") == "open"],
-                     "the heartbeat shows the open breaker", 15)
-    assert heart
+    wait_for(lambda: "a breaker is not closed: http " in place.wsmfactl("doctor", check=False).stdout, "doctor tells of it", 20)
     only = push_person(place, "http")
     reply = client.ask(only.name, only.password, timeout=10)
     assert reply.code == "reject" and "does not work" in reply.message
+    back = Fake(port)
+    try:
+        wait_for(lambda: client.ask(only.name, only.password, timeout=10).code == "challenge", "one is tried, and goes through")
+        wait_for(lambda: "provider http: works again" in server.fresh_log(), "the log says that it works again")
+        assert len(back.requests("/push", "POST")) == 1
+    finally:
+        back.close()
 
 
 def test_secrets_stay_out_of_the_log(place, servers, fake):

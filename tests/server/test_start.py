@@ -105,19 +105,50 @@ def test_default_service_has_no_default(bench):
     refused(bench(edit=lambda t: t.replace("\tdefault_service = elements\n", "")), "default_service")
 
 
-@pytest.mark.parametrize("items,word", [
-    ({"max_request_time": 30}, "max_request_time"),
-    ({"max_requests": 1000}, "max_requests"),
-    ({"proxy_requests": "no"}, "proxy_requests"),
+@pytest.mark.parametrize("items,sentence", [
+    ({"max_request_time": 30}, "set max_request_time to 50 or more, or push_timeout lower"),
+    ({"max_requests": 1000}, "park_max = 10000 requests may wait: set max_requests in radiusd.conf higher"),
+    ({"proxy_requests": "no"}, "proxy_requests is no in radiusd.conf: set it to yes"),
 ])
-def test_what_the_server_needs(make_server, items, word):
+def test_what_the_server_needs(make_server, items, sentence):
     said = make_server(server=items).refuses()
-    assert word in said and "radiusd.conf" in said, said
+    assert sentence in said and "radiusd.conf" in said, said
 
 
 def test_response_window_of_a_client(make_server):
     said = make_server(clients={"127.0.0.1": {"response_window": 5}}).refuses()
-    assert "response_window" in said, said
+    assert "response_window is 5 s" in said and "set response_window to 50 or more" in said, said
+
+
+# The waiting room as an administrator may have written it: what becomes of a line of it, and the sentence that says what to set.
+ROOMS = {
+    "too short": (r"response_window = \d+", "response_window = 20", "set response_window to 50 or more, or push_timeout lower"),
+    "not this machine": (r"ipaddr = [\d.]+", "ipaddr = 192.0.2.1", "must be a UDP port of a loopback address"),
+    "asked whether it lives": (r"status_check = none", "status_check = status-server", "set status_check = none"),
+    "another pool": (r"home_server_pool wsmfa_park", "home_server_pool other",
+                     "there is no home_server_pool wsmfa_park with one home server: $INCLUDE mods-config/wsmfa/proxy-wsmfa.conf, or name"),
+    "two of them": (r"\thome_server = wsmfa_park\n", "\thome_server = wsmfa_park\n\thome_server = wsmfa_park\n", "with one home server"),
+}
+
+
+@pytest.fixture(scope="module")
+def room(place):
+    server = place.server()
+    path = server.radiusd.raddb / "mods-config/wsmfa/proxy-wsmfa.conf"
+    text = path.read_text()
+
+    def check(old, new):
+        changed, n = re.subn(old, new, text)
+        assert n == 1
+        path.write_text(changed)
+        return server.check()
+    return check
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_the_waiting_room(room, name):
+    old, new, sentence = ROOMS[name]
+    refused(room(old, new), sentence)
 
 
 def test_client_items(make_server):

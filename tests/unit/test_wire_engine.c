@@ -70,6 +70,61 @@ static void sms_slower_than_its_job(void **state)
 	p->ops->free(p);
 }
 
+/** Nothing is said to somebody with another name's certificate: neither code nor password, by any provider. */
+static void no_provider_talks_to_a_stranger(void **state)
+{
+	static char const *const sms_http[] = { "url", "URL/plain?{text}", NULL };
+	static char const *const twilio[] = { "account_sid", "AC00000000000000000000000000000001",
+					      "auth_token",  "x",
+					      "from",        "+15005550006",
+					      "base_url",    "URL",
+					      NULL };
+	static char const *const sns[] = { "region", "eu-west-1", "access_key", "x", "secret_key",
+					   "x",      "url",       "URL/",       NULL };
+	static char const *const push_http[] = { "url", "URL/push", "status_url", "URL/push/{id}", NULL };
+	static char const *const auth0[] = { "url", "URL", "client_id", "client", "client_secret", "x", NULL };
+	static char const *const duo[] = {
+		"host", "api.example.test", "ikey", "DIEXAMPLEIKEY0000001", "skey", "x", "url", "URL", NULL
+	};
+	static struct {
+		enum wsmfa_kind channel;
+		char const *type, *const *settings;
+	} const all[] = {
+		{ WSMFA_KIND_SMS, "http", sms_http }, { WSMFA_KIND_SMS, "twilio", twilio },
+		{ WSMFA_KIND_SMS, "aws_sns", sns },   { WSMFA_KIND_PUSH, "http", push_http },
+		{ WSMFA_KIND_PUSH, "auth0", auth0 },  { WSMFA_KIND_PUSH, "duo", duo },
+	};
+	struct fake_provider here = wire_vendor;
+
+	(void)state;
+	for (int stranger = 1; stranger >= 0; stranger--) {
+		fake_provider_start(
+			&wire_vendor,
+			(char const *const[]) { "--tls", "--name", stranger ? "example.test" : "127.0.0.1", NULL });
+		for (size_t i = 0; i < LENGTH(all); i++) {
+			struct wsmfa_provider *p = wire_configure(all[i].channel, all[i].type, all[i].settings);
+			struct wsmfa_engine *e;
+			struct wsmfa_job job = wire_job(p, 1, 3000);
+
+			snprintf(p->ca_file, sizeof(p->ca_file), "%s", wire_vendor.ca);
+			e = wire_engine(&p);
+			fake_provider_reset(&wire_vendor);
+			assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+			if (stranger)
+				assert_int_equal(wire_outcome(e, 1).delivery, WSMFA_DELIVERY_FAILED);
+			else
+				wire_outcome(e, 1);
+			// control: with a name that is its own, each of them talks
+			if (stranger != (fake_provider_count(&wire_vendor, "/") == 0))
+				fail_msg("%s: %zu requests", all[i].type, fake_provider_count(&wire_vendor, "/"));
+			wsmfa_engine_free(e);
+			p->ops->free(p);
+		}
+		fake_provider_stop(&wire_vendor);
+	}
+	wire_vendor = here;
+}
+
 static void notices_reach_the_hook(void **state)
 {
 	char const *const settings[] = { "url", "URL/plain?{text}", NULL };
@@ -120,6 +175,7 @@ int main(void)
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(breaker_opens_probes_closes),
 		cmocka_unit_test(sms_slower_than_its_job),
+		cmocka_unit_test(no_provider_talks_to_a_stranger),
 		cmocka_unit_test(notices_reach_the_hook),
 	};
 
