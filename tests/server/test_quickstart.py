@@ -66,6 +66,7 @@ def quick():
 def test_up_shows_logins(quick):
     assert quick.first.count("Access-Accept") >= 4
     assert "Access-Challenge" in quick.first and "radtest" in quick.first
+    assert "the outbox: {" in quick.first and "the phone answers: wsmfactl push answer" in quick.first
 
 
 def test_env(quick):
