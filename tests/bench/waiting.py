@@ -259,13 +259,13 @@ def pair(stage):
     with stage.server() as one, stage.server() as two:
         since = stage.value("select clock_timestamp()")
         with ground.loading([one, two], "alternate", mode="push", **ASK, accounts=stage.people.total, count=count, flight=count,
-                            sockets=count // IDS * 2 + 2, timeout=30, tries=1) as run:
+                            rate=stage.args.rate, sockets=count // IDS * 2 + 2, timeout=30, tries=1) as run:
             stage.all_wait(run, 0, count)
             with ground.Phones(stage.ground, DATABASE, numbers=True):
                 result["across"] = {"logins": run.result(), **stage.sends(since, 0, count)}
         since = stage.value("select clock_timestamp()")
         with ground.loading([one, two], "fail-over", **WAIT, accounts=stage.people.total, count=count, flight=count,
-                            sockets=count // IDS * 2 + 2, timeout=8) as run:
+                            rate=stage.args.rate, sockets=count // IDS * 2 + 2, timeout=12) as run:
             stage.all_wait(run, 0, count)
             os.kill(one.radiusd.pid(), signal.SIGSTOP)
             joined = "select count(*) from wsmfa.server s where s.at > now() - interval '15 s' and s.parked >= %s"
