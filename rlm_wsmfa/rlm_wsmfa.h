@@ -153,7 +153,6 @@ bool wsmfa_request_is_hashed(REQUEST *request);
 REQUEST *wsmfa_request_outer(REQUEST *request);
 void wsmfa_request_mark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 bool wsmfa_request_marked(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
-void wsmfa_request_unmark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark);
 void wsmfa_request_tell(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_visit const *visit);
 /** A Response-Packet-Type of the host: no reply at all. */
 #define WSMFA_DO_NOT_RESPOND 256

@@ -117,13 +117,6 @@ bool wsmfa_request_marked(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_
 	return request_data_reference(request, instance_key(inst), (int)mark) != NULL;
 }
 
-void wsmfa_request_unmark(rlm_wsmfa_t const *inst, REQUEST *request, enum wsmfa_mark mark)
-{
-	void *token = request_data_get(request, instance_key(inst), (int)mark);
-
-	if (token) talloc_free(token);
-}
-
 /* ---- in ---- */
 
 bool wsmfa_request_name(rlm_wsmfa_t const *inst, REQUEST *request, char name[WSMFA_NAME_MAX])

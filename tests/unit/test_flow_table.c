@@ -222,9 +222,30 @@ static void a_last_cell(void **state)
 	login_end(&w);
 }
 
+/* A row may hold any word: what is no question of ours is answered by nobody. */
+static void a_question_of_no_kind(void **state)
+{
+	static enum wsmfa_question_kind const kinds[] = { WSMFA_ASK_NONE, WSMFA_ASKS, WSMFA_ASKS + 1 };
+	struct login_world w;
+
+	(void)state;
+	arrive(&w, WSMFA_ASK_TOTP);
+	for (size_t i = 0; i < LENGTH(kinds); i++) {
+		struct wsmfa_question const question = { .kind = kinds[i], .attempt = 1, .opened_at = w.now };
+		struct wsmfa_answer answer;
+		struct wsmfa_plan plan;
+
+		wsmfa_answer_parse(&answer, NULL, 0);
+		wsmfa_flow_answer(&w.visit->login, &question, &answer, &plan);
+		assert_int_equal(plan.move, WSMFA_MOVE_REFUSE);
+		assert_int_equal(plan.outcome, WSMFA_OUTCOME_ERROR);
+	}
+	login_end(&w);
+}
+
 int main(void)
 {
-	static struct CMUnitTest tests[2 * LENGTH(cells) + 1];
+	static struct CMUnitTest tests[2 * LENGTH(cells) + 2];
 	static char names[2 * LENGTH(cells)][96];
 	size_t n = 0;
 
@@ -238,5 +259,6 @@ int main(void)
 						   .initial_state = (void *)(uintptr_t)cell };
 	}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_pair_has_an_entry);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_question_of_no_kind);
 	return _cmocka_run_group_tests("flow table", tests, n, NULL, NULL);
 }

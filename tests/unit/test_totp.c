@@ -153,7 +153,7 @@ static void replay_is_told_from_wrong(void **state)
 	assert_int_equal(check(1, 0, -1, AT, code_at(STEP)).match, WSMFA_TOTP_FRESH);
 }
 
-/* Two steps of one window with the same six digits are rare, but exist: search one, then the fresh one must win. */
+/* Two steps of one window with the same six digits are rare, but exist: search one, then the fresh one must win, or the nearer of two. */
 static void collision_prefers_the_fresh_step(void **state)
 {
 	struct wsmfa_totp totp = totp_of(WSMFA_SHA1, 6);
@@ -164,7 +164,7 @@ static void collision_prefers_the_fresh_step(void **state)
 		size_t slot = (size_t)(step % 21);
 
 		assert_true(wsmfa_totp_generate(codes[slot], &totp, step));
-		for (int64_t back = 1; back <= 20 && back <= step; back++) {
+		for (int64_t back = 1; back <= 10 && back <= step; back++) {
 			struct wsmfa_totp_result r;
 			int64_t earlier = step - back;
 
@@ -172,6 +172,10 @@ static void collision_prefers_the_fresh_step(void **state)
 				continue;
 			r = wsmfa_totp_check(&totp, 10, 0, earlier, (earlier + 10) * 30 * WSMFA_SECOND, codes[slot]);
 			assert_int_equal(r.match, WSMFA_TOTP_FRESH);
+			assert_int_equal(r.step, step);
+			r = wsmfa_totp_check(&totp, 10, 0, -1, earlier * 30 * WSMFA_SECOND, codes[slot]);
+			assert_int_equal(r.step, earlier);
+			r = wsmfa_totp_check(&totp, 10, 0, -1, step * 30 * WSMFA_SECOND, codes[slot]);
 			assert_int_equal(r.step, step);
 			return;
 		}
