@@ -57,6 +57,9 @@ SELECT is((t.open(pg_temp.id('alice'), 'sms', 'o5', t.t0('3 days'), code => 'c',
 DELETE FROM wsmfa.account WHERE name = 'carol';
 SELECT is((SELECT count(*)::integer FROM wsmfa.sent WHERE phone = '+4611111111'), 1, 'a deleted account''s SMS still count on their number');
 
+SELECT is((t.open(pg_temp.id('alice'), 'sms', phone, t.t0('20 days'), code => phone, digest => 'same', phone => phone)).status, 'opened', 'the same packet, but another number: ' || phone)
+	FROM unnest('{+4655555555,+4666666666}'::text[]) phone;
+
 -- append mode: one sent code for a client and station
 SELECT is((t.open(pg_temp.id('alice'), 'sms', NULL, t.t0('5 days'), code => 'a1', digest => 'da')).status, 'opened', 'append,sms');
 SELECT is((t.open(pg_temp.id('alice'), 'sms', NULL, t.t0('5 days 1 s'), code => 'a2', digest => 'da')).status, 'reused', 'the same packet');
