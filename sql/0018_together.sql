@@ -3,9 +3,14 @@
 --
 -- Each of these does no more than the function of one login does in its plainest case, and says for whom it did so, as their
 -- number n in the arrays, from 1. Whoever is not among them has to be asked for alone. They wait for nobody: a row that another
--- transaction holds is passed by, so that no login waits for a stranger's.
+-- transaction holds is passed by, so that no login waits for a stranger's. Rows come in no order.
+--
+-- They are called with the settings that the module makes on its connections (rlm_wsmfa/store/pg_conn.c): joins as they are written,
+-- by indexes. As settings of the functions they would cost a sixth of a call.
 
-CREATE FUNCTION wsmfa.login_load_many(p_accounts text[], p_clients text[], p_stations text[], p_services text[], p_ats timestamptz[],
+-- In a form that PostgreSQL makes a part of the statement that reads it. The number of an authenticator that may be enrolled is the
+-- only thing in it that is not the same if it is read again.
+CREATE FUNCTION wsmfa.accounts_at(p_accounts text[], p_clients text[], p_stations text[], p_services text[], p_ats timestamptz[],
 	p_failure_days integer)
 RETURNS TABLE (n integer,
 	account_id bigint, name text, organization_id bigint, allowed_kinds integer, region text, language text, phone text,
@@ -16,14 +21,8 @@ RETURNS TABLE (n integer,
 	auth_failures integer, auth_sealed bytea, auth_algorithm text, auth_digits smallint, auth_period smallint,
 	auth_last_step bigint, auth_drift integer, auth_provider text, auth_device text, auth_phone text, auth_salt bytea,
 	auth_iterations integer, auth_codes_left integer)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	SET enable_hashjoin = off SET enable_mergejoin = off SET join_collapse_limit = 1 ROWS 20
+LANGUAGE sql STABLE ROWS 20
 AS $$
-#variable_conflict use_column
-BEGIN
-	-- a sequence writes WAL now and then; nothing is lost with it, so this need not wait for the disk
-	PERFORM set_config('synchronous_commit', 'off', true);
-	RETURN QUERY
 	SELECT u.n::integer, c.id, c.name, c.organization_id,
 		CASE WHEN o.allowed_methods IS NULL THEN -1 ELSE wsmfa.kind_bits(o.allowed_methods) END,
 		c.region, c.language, c.phone, c.password, c.preferred, c.created_at, c.disabled_at,
@@ -55,7 +54,29 @@ BEGIN
 			OFFSET 0
 		) i
 		LEFT JOIN wsmfa.authenticator x ON x.account_id = c.id AND x.confirmed_at IS NOT NULL AND x.removed_at IS NULL
-	ORDER BY u.n, x.id;
+$$;
+COMMENT ON FUNCTION wsmfa.accounts_at IS 'What login_load says of accounts, each at its time: n is the place in the arrays. Who has no row is not known.';
+
+CREATE FUNCTION wsmfa.login_load_many(p_accounts text[], p_clients text[], p_stations text[], p_services text[], p_ats timestamptz[],
+	p_failure_days integer)
+RETURNS TABLE (n integer,
+	account_id bigint, name text, organization_id bigint, allowed_kinds integer, region text, language text, phone text,
+	password text, preferred text, created_at timestamptz, disabled_at timestamptz, locked_until timestamptz, failures integer,
+	in_scope boolean, in_scope_from timestamptz, stage text, announce_from timestamptz, enforce_from timestamptz,
+	enforce_on text, exempt_until timestamptz, banner_shown_at timestamptz, ticket_hash bytea, spare_authenticator_id bigint,
+	auth_id bigint, auth_kind text, auth_label text, auth_confirmed_at timestamptz, auth_disabled_at timestamptz,
+	auth_failures integer, auth_sealed bytea, auth_algorithm text, auth_digits smallint, auth_period smallint,
+	auth_last_step bigint, auth_drift integer, auth_provider text, auth_device text, auth_phone text, auth_salt bytea,
+	auth_iterations integer, auth_codes_left integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20
+AS $$
+DECLARE
+	v_ignored text;
+BEGIN
+	-- a sequence writes WAL now and then; nothing is lost with it, so this need not wait for the disk
+	v_ignored := set_config('synchronous_commit', 'off', true);
+	RETURN QUERY
+	SELECT l.* FROM wsmfa.accounts_at(p_accounts, p_clients, p_stations, p_services, p_ats, p_failure_days) l;
 END
 $$;
 COMMENT ON FUNCTION wsmfa.login_load_many IS 'login_load for all logins of one moment. Who has no row is not known.';
@@ -64,14 +85,14 @@ CREATE FUNCTION wsmfa.challenge_open_many(p_ats timestamptz[], p_account_ids big
 	p_services text[], p_state_hashes bytea[], p_logins bytea[], p_attempts integer[], p_expire_ats timestamptz[],
 	p_authenticator_ids bigint[], p_digests bytea[])
 RETURNS TABLE (n integer, challenge_id bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	SET enable_hashjoin = off SET enable_mergejoin = off SET join_collapse_limit = 1 ROWS 20
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20
 AS $$
 #variable_conflict use_column
 DECLARE
 	v_old bigint[];
+	v_ignored text;
 BEGIN
-	PERFORM set_config('synchronous_commit', 'off', true);
+	v_ignored := set_config('synchronous_commit', 'off', true);
 	SELECT array_agg(h.id) INTO v_old FROM (SELECT o.id FROM wsmfa.challenge o WHERE o.account_id = ANY (p_account_ids)
 		AND o.expires_at < p_ats[1] - interval '1 hour' AND coalesce(o.code_expires_at, o.expires_at) < p_ats[1] - interval '1 hour'
 		FOR UPDATE SKIP LOCKED) h;
@@ -112,14 +133,14 @@ RETURNS TABLE (n integer, status text, question_id bigint, question_kind text, q
 	auth_failures integer, auth_sealed bytea, auth_algorithm text, auth_digits smallint, auth_period smallint,
 	auth_last_step bigint, auth_drift integer, auth_provider text, auth_device text, auth_phone text, auth_salt bytea,
 	auth_iterations integer, auth_codes_left integer)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	SET enable_hashjoin = off SET enable_mergejoin = off SET join_collapse_limit = 1 ROWS 20
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20
 AS $$
 #variable_conflict use_column
 DECLARE
 	v_open bigint[];
+	v_ignored text;
 BEGIN
-	PERFORM set_config('synchronous_commit', 'off', true);
+	v_ignored := set_config('synchronous_commit', 'off', true);
 	SELECT array_agg(h.id) INTO v_open FROM (SELECT q.id FROM wsmfa.challenge q WHERE q.state_hash = ANY (p_state_hashes)
 		AND q.answered_at IS NULL FOR UPDATE SKIP LOCKED) h;
 	RETURN QUERY
@@ -132,6 +153,8 @@ BEGIN
 			AND (q.station = '' OR u.station = '' OR q.station = u.station) AND q.answered_at IS NULL AND u.at < q.expires_at
 		RETURNING u.n, u.at, q.id, q.kind, q.login, q.attempt, q.opened_at, q.expires_at, q.authenticator_id, q.code_mac,
 			q.code_expires_at, q.number, q.provider, q.sealed, q.push_state
+	), l AS MATERIALIZED (
+		SELECT l.* FROM wsmfa.accounts_at(p_accounts, p_clients, p_stations, p_services, p_ats, p_failure_days) l
 	)
 	SELECT t.n::integer, 'taken', t.id, t.kind, t.login, t.attempt, t.opened_at, t.expires_at, t.authenticator_id, t.code_mac,
 		t.code_expires_at, t.number, t.provider, t.sealed, t.push_state,
@@ -145,8 +168,7 @@ BEGIN
 		l.auth_failures, l.auth_sealed, l.auth_algorithm, l.auth_digits, l.auth_period, l.auth_last_step, l.auth_drift,
 		l.auth_provider, l.auth_device, l.auth_phone, l.auth_salt, l.auth_iterations, l.auth_codes_left
 	FROM taken t
-		JOIN wsmfa.login_load_many(p_accounts, p_clients, p_stations, p_services, p_ats, p_failure_days) l ON l.n = t.n
-	ORDER BY l.n, l.auth_id;
+		JOIN l ON l.n = t.n;
 END
 $$;
 COMMENT ON FUNCTION wsmfa.challenge_take_many IS 'challenge_take of questions that are open, for all logins of one moment: those taken, with their accounts.';
@@ -154,8 +176,7 @@ COMMENT ON FUNCTION wsmfa.challenge_take_many IS 'challenge_take of questions th
 CREATE FUNCTION wsmfa.challenge_settle_many(p_ats timestamptz[], p_account_ids bigint[], p_clients text[], p_stations text[],
 	p_challenge_ids bigint[], p_authenticator_ids bigint[], p_steps bigint[], p_drifts integer[], p_failure_days integer)
 RETURNS TABLE (n integer)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	SET enable_hashjoin = off SET enable_mergejoin = off SET join_collapse_limit = 1 ROWS 20
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 20
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -41,7 +41,8 @@ LOGINS = {
 WARM = 3
 
 # As the module sets on its connections.
-OPTIONS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+OPTIONS = ("-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+           "-c join_collapse_limit=1 -c jit=off")
 
 
 def pgbench(ground, database, script, last, seconds, clients=32):
