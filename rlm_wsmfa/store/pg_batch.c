@@ -74,14 +74,14 @@ static void batch_run(struct wsmfa_pg *pg, struct pg_batch_kind const *kind, str
 }
 
 /* Takes one who waits out of the queue: what *at points to. */
-static struct pg_call *batch_pick(struct pg_batch *b, struct pg_call **at)
+static struct pg_call *road_pick(struct pg_road *road, struct pg_call **at)
 {
 	struct pg_call *call = *at;
 
 	*at = call->next;
 	if (!*at)
-		b->last = at;
-	b->waiting--;
+		road->last = at;
+	road->waiting--;
 	return call;
 }
 
@@ -91,62 +91,83 @@ static bool call_is_late(struct wsmfa_pg const *pg, struct pg_call const *call, 
 	return call->deadline - now < pg->config.store_timeout_ms * INT64_C(500);
 }
 
-/* The place of one that is under way goes to the oldest who waits. */
-static void batch_hand_on(struct pg_batch *b)
+/* Its caller may be gone as soon as it is unlocked. */
+static void call_wake(struct pg_call *call)
+{
+	(void)pthread_mutex_lock(&call->lock);
+	call->woken = true;
+	(void)pthread_cond_signal(&call->changed);
+	(void)pthread_mutex_unlock(&call->lock);
+}
+
+/* The place of one that is under way goes to the oldest who waits, if any. */
+static struct pg_call *road_hand_on(struct pg_road *road)
 {
 	struct pg_call *call;
 
-	if (!b->first) {
-		b->under_way--;
-		return;
+	if (!road->first) {
+		road->under_way--;
+		return NULL;
 	}
-	call = batch_pick(b, &b->first);
+	call = road_pick(road, &road->first);
 	call->at = PG_CALL_LEADS;
-	(void)pthread_cond_signal(&call->changed);
+	call->batch->under_way++;
+	return call;
 }
 
 static void batch_lead(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *self)
 {
-	struct pg_call *calls[PG_BATCH_MAX] = { self };
+	struct pg_call *calls[PG_BATCH_MAX] = { self }, *next;
+	struct pg_road *road = b->road;
 	int64_t now = wsmfa_pg_clock();
 	size_t len = 1;
 
-	for (struct pg_call **at = &b->first; *at && len < PG_BATCH_MAX && !call_is_late(pg, self, now);) {
-		if (call_is_late(pg, *at, now)) {
+	(void)pthread_mutex_lock(&road->lock);
+	for (struct pg_call **at = &road->first; *at && len < PG_BATCH_MAX && !call_is_late(pg, self, now);) {
+		if ((*at)->batch != b || call_is_late(pg, *at, now)) {
 			at = &(*at)->next;
 			continue;
 		}
-		calls[len] = batch_pick(b, at);
+		calls[len] = road_pick(road, at);
 		calls[len++]->at = PG_CALL_TRAVELS;
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_unlock(&road->lock);
 	batch_run(pg, b->kind, calls, len);
-	(void)pthread_mutex_lock(&b->lock);
-	for (size_t i = 0; i < len; i++) {
-		calls[i]->at = PG_CALL_BACK;
-		(void)pthread_cond_signal(&calls[i]->changed);
-	}
-	batch_hand_on(b);
+	(void)pthread_mutex_lock(&road->lock);
+	b->under_way--;
+	next = road_hand_on(road);
+	(void)pthread_mutex_unlock(&road->lock);
+	if (next)
+		call_wake(next);
+	for (size_t i = 1; i < len; i++)
+		call_wake(calls[i]);
 }
 
-/* False: nobody led in time, and it is in nobody's hands any more. */
-static bool batch_wait(struct pg_batch *b, struct pg_call *call)
+/* True: it leads, or is back from another's statement. False: nobody led in time, and it is in nobody's hands any more. */
+static bool batch_wait(struct pg_road *road, struct pg_call *call)
 {
 	struct timespec until = { call->deadline / 1000000, call->deadline % 1000000 * 1000 };
+	bool waits = true;
 
-	while (call->at == PG_CALL_WAITS) {
-		if (pthread_cond_timedwait(&call->changed, &b->lock, &until) != ETIMEDOUT || call->at != PG_CALL_WAITS)
-			continue;
-		for (struct pg_call **at = &b->first; *at; at = &(*at)->next) {
-			if (*at == call) {
-				(void)batch_pick(b, at);
-				break;
-			}
+	(void)pthread_mutex_lock(&call->lock);
+	while (!call->woken && waits)
+		waits = pthread_cond_timedwait(&call->changed, &call->lock, &until) != ETIMEDOUT;
+	(void)pthread_mutex_unlock(&call->lock);
+	if (waits)
+		return true;
+	(void)pthread_mutex_lock(&road->lock);
+	for (struct pg_call **at = &road->first; *at && call->at == PG_CALL_WAITS; at = &(*at)->next) {
+		if (*at == call) {
+			(void)road_pick(road, at);
+			(void)pthread_mutex_unlock(&road->lock);
+			return false;
 		}
-		return false;
 	}
-	while (call->at == PG_CALL_TRAVELS) // its leader has a deadline
-		(void)pthread_cond_wait(&call->changed, &b->lock);
+	(void)pthread_mutex_unlock(&road->lock);
+	(void)pthread_mutex_lock(&call->lock);
+	while (!call->woken) // its leader has a deadline
+		(void)pthread_cond_wait(&call->changed, &call->lock);
+	(void)pthread_mutex_unlock(&call->lock);
 	return true;
 }
 
@@ -160,7 +181,34 @@ static bool call_init(struct pg_call *call)
 	made = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
 	       pthread_cond_init(&call->changed, &monotonic) == 0;
 	(void)pthread_condattr_destroy(&monotonic);
-	return made;
+	if (!made)
+		return false;
+	if (pthread_mutex_init(&call->lock, NULL) == 0)
+		return true;
+	(void)pthread_cond_destroy(&call->changed);
+	return false;
+}
+
+/* Leads at once, or stands in the queue. */
+static void batch_join(struct pg_batch *b, struct pg_call *call)
+{
+	struct pg_road *road = b->road;
+	bool free;
+
+	call->batch = b;
+	(void)pthread_mutex_lock(&road->lock);
+	free = b->under_way == 0 && road->under_way < PG_BATCHES_FREE;
+	if (free || (road->under_way < PG_BATCHES_MAX && road->waiting >= road->under_way * PG_BATCH_ENOUGH)) {
+		road->under_way++;
+		b->under_way++;
+		call->at = PG_CALL_LEADS;
+		call->woken = true;
+	} else {
+		*road->last = call;
+		road->last = &call->next;
+		road->waiting++;
+	}
+	(void)pthread_mutex_unlock(&road->lock);
 }
 
 static enum wsmfa_store_result batch_do(struct wsmfa_pg *pg, struct pg_batch *b, struct pg_call *call)
@@ -169,24 +217,15 @@ static enum wsmfa_store_result batch_do(struct wsmfa_pg *pg, struct pg_batch *b,
 
 	if (!call_init(call))
 		return r;
-	(void)pthread_mutex_lock(&b->lock);
-	if (b->under_way < PG_BATCHES_MAX && b->waiting >= b->under_way * PG_BATCH_ENOUGH) {
-		b->under_way++;
-		call->at = PG_CALL_LEADS;
-	} else {
-		*b->last = call;
-		b->last = &call->next;
-		b->waiting++;
-	}
+	batch_join(b, call);
 	call->leads = true; // speaks for itself, unless it comes back with others
-	if (batch_wait(b, call)) {
-		if (call->at == PG_CALL_LEADS)
+	if (batch_wait(b->road, call)) {
+		call->leads = call->at == PG_CALL_LEADS;
+		if (call->leads)
 			batch_lead(pg, b, call);
-		else
-			call->leads = false;
 		r = call->result;
 	}
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_destroy(&call->lock);
 	(void)pthread_cond_destroy(&call->changed);
 	return r;
 }
@@ -234,14 +273,13 @@ void wsmfa_pg_put_places(struct pg_params *p, struct pg_call *const *calls, size
 		wsmfa_pg_put_element_text(p, calls[i]->origin->service);
 }
 
-bool wsmfa_pg_batch_init(struct pg_batch *b, struct pg_batch_kind const *kind)
+bool wsmfa_pg_road_init(struct pg_road *road)
 {
-	b->kind = kind;
-	b->last = &b->first;
-	return pthread_mutex_init(&b->lock, NULL) == 0;
+	road->last = &road->first;
+	return pthread_mutex_init(&road->lock, NULL) == 0;
 }
 
-void wsmfa_pg_batch_end(struct pg_batch *b)
+void wsmfa_pg_road_end(struct pg_road *road)
 {
-	(void)pthread_mutex_destroy(&b->lock);
+	(void)pthread_mutex_destroy(&road->lock);
 }

@@ -2,8 +2,9 @@
  * Calls of one kind that are made at the same moment travel as one statement: one way there and back, one commit.
  * It stands apart from the calls: who waits for whom, and for how long, is one question for all of them.
  *
- * No thread of its own: whoever finds no statement of the kind under way leads, with all who wait. While many wait, a few more
- * statements go beside it, so that one that waits for the disk does not hold up everybody.
+ * No thread of its own: whoever finds no statement of the kind under way, and hardly one of another, leads at once, alone. Who has to
+ * wait leads when a statement ends, the oldest first, with all who wait for the same kind. The fewer statements at a time, the more
+ * of them travel together; while many wait, a few more go, so that one that waits for the disk does not hold up everybody.
  */
 #ifndef WSMFA_STORE_PG_BATCH_H
 #define WSMFA_STORE_PG_BATCH_H
@@ -15,9 +16,10 @@
 
 struct wsmfa_pg;
 
-/* Statements of a kind that are under way at most, and how many calls wait before there is one more. */
+/* Statements that go without anybody waiting, of different kinds; at most; and how many calls wait before there is one more. */
+#define PG_BATCHES_FREE 2
 #define PG_BATCHES_MAX  4
-#define PG_BATCH_ENOUGH 16
+#define PG_BATCH_ENOUGH 8
 /* Calls in a statement. */
 #define PG_BATCH_MAX 64
 
@@ -26,13 +28,17 @@ struct pg_call {
 	struct wsmfa_origin const *origin;
 	bool done;   //!< the statement did it; if not, though OK, this call has to be made alone
 	bool shared; //!< others were in the statement, so that BROKEN may be their fault: alone it may be well
-	/* of the batch */
-	enum { PG_CALL_WAITS = 0, PG_CALL_LEADS, PG_CALL_TRAVELS, PG_CALL_BACK } at;
+	/* of the batch, under its lock */
+	enum { PG_CALL_WAITS = 0, PG_CALL_LEADS, PG_CALL_TRAVELS } at;
+	struct pg_batch *batch;
+	struct pg_call *next;
+	/* of its own */
 	enum wsmfa_store_result result;
 	bool leads;       //!< its result is the breaker's too
 	int64_t deadline; //!< monotonic, microseconds
+	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct pg_call *next;
+	bool woken; //!< under its lock: it leads, or is back
 };
 
 /** A kind of call. */
@@ -45,15 +51,21 @@ struct pg_batch_kind {
 	bool (*get)(struct pg_rows const *rows, struct pg_call *call, struct pg_row *row);
 };
 
-struct pg_batch {
-	struct pg_batch_kind const *kind;
+/** What calls of all kinds go by. */
+struct pg_road {
 	pthread_mutex_t lock;
 	struct pg_call *first, **last; //!< who waits, the oldest first
 	int waiting, under_way;
 };
 
-bool wsmfa_pg_batch_init(struct pg_batch *b, struct pg_batch_kind const *kind);
-void wsmfa_pg_batch_end(struct pg_batch *b);
+struct pg_batch {
+	struct pg_batch_kind const *kind;
+	struct pg_road *road;
+	int under_way; //!< under the road's lock
+};
+
+bool wsmfa_pg_road_init(struct pg_road *road);
+void wsmfa_pg_road_end(struct pg_road *road);
 /**
  * Makes the call with all others of its kind, within the store's timeout. Only who has more than half of it left has company, so
  * that nobody's statement ends with the time of somebody else. Of a statement that fails, the breaker hears once.

@@ -17,6 +17,7 @@ struct wsmfa_pg {
 	struct wsmfa_pg_config config;
 	struct wsmfa_pg_pool pool;
 	struct pg_breaker breaker;
+	struct pg_road road;
 	struct pg_batch batches[PG_BATCHES];
 };
 

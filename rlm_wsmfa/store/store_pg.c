@@ -118,8 +118,7 @@ static void pg_free(struct wsmfa_store *s)
 {
 	struct wsmfa_pg *pg = (struct wsmfa_pg *)s;
 
-	for (int i = 0; i < PG_BATCHES && pg->batches[i].kind; i++)
-		wsmfa_pg_batch_end(&pg->batches[i]);
+	wsmfa_pg_road_end(&pg->road);
 	wsmfa_pg_breaker_end(&pg->breaker);
 	free(pg);
 }
@@ -145,13 +144,13 @@ struct wsmfa_store *wsmfa_pg_new(struct wsmfa_pg_config const *config, struct ws
 		free(pg);
 		return NULL;
 	}
-	for (int i = 0; i < PG_BATCHES; i++) {
-		if (!wsmfa_pg_batch_init(&pg->batches[i], batch_kinds[i])) {
-			pg->batches[i].kind = NULL;
-			pg_free(&pg->store);
-			return NULL;
-		}
+	if (!wsmfa_pg_road_init(&pg->road)) {
+		wsmfa_pg_breaker_end(&pg->breaker);
+		free(pg);
+		return NULL;
 	}
+	for (int i = 0; i < PG_BATCHES; i++)
+		pg->batches[i] = (struct pg_batch) { .kind = batch_kinds[i], .road = &pg->road };
 	pg->store.ops = &pg_ops;
 	pg->config = *config;
 	pg->pool = *pool;

@@ -174,9 +174,9 @@ static void until(bool (*holds)(struct pg_batch *, int), struct pg_batch *b, int
 	for (;;) {
 		bool is;
 
-		assert_int_equal(pthread_mutex_lock(&b->lock), 0);
+		assert_int_equal(pthread_mutex_lock(&b->road->lock), 0);
 		is = holds(b, n);
-		assert_int_equal(pthread_mutex_unlock(&b->lock), 0);
+		assert_int_equal(pthread_mutex_unlock(&b->road->lock), 0);
 		if (is)
 			return;
 		(void)nanosleep(&(struct timespec) { .tv_nsec = 1000000 }, NULL);
@@ -185,18 +185,21 @@ static void until(bool (*holds)(struct pg_batch *, int), struct pg_batch *b, int
 
 static bool wait_for(struct pg_batch *b, int n)
 {
-	return b->waiting == n;
+	return b->road->waiting == n;
 }
 
 static bool under_way(struct pg_batch *b, int n)
 {
-	return b->under_way == n && statements == n;
+	return b->road->under_way == n && statements == n;
 }
 
 static void begin(struct pg_batch *b, struct pg_batch_kind const *kind)
 {
-	*b = (struct pg_batch) { 0 };
-	assert_true(wsmfa_pg_batch_init(b, kind));
+	static struct pg_road road;
+
+	road = (struct pg_road) { 0 };
+	*b = (struct pg_batch) { .kind = kind, .road = &road };
+	assert_true(wsmfa_pg_road_init(&road));
 	pg.config.store_timeout_ms = 60000;
 	statements = logged = downs = 0;
 	late_by = 0;
@@ -221,9 +224,9 @@ static void go(struct pg_batch *b, struct caller *callers, int const *numbers, i
 	for (int i = 0; i < len; i++)
 		call_ends(&callers[i]);
 	assert_int_equal(lengths[0], 1);
-	assert_int_equal(b->waiting, 0);
-	assert_int_equal(b->under_way, 0);
-	wsmfa_pg_batch_end(b);
+	assert_int_equal(b->road->waiting, 0);
+	assert_int_equal(b->road->under_way, 0);
+	wsmfa_pg_road_end(b->road);
 }
 
 static void one_call_goes_at_once(void **state)
@@ -239,7 +242,7 @@ static void one_call_goes_at_once(void **state)
 	assert_int_equal(c.x.got, 7);
 	assert_true(c.x.call.done);
 	assert_false(c.x.call.shared);
-	wsmfa_pg_batch_end(&b);
+	wsmfa_pg_road_end(b.road);
 }
 
 static void who_waits_travels_together(void **state)
@@ -344,12 +347,12 @@ static void nobody_waits_longer_than_the_timeout(void **state)
 	call_begins(&late, &b, 2);
 	call_ends(&late); // though the first is still under way
 	assert_int_equal(late.r, WSMFA_STORE_DOWN);
-	assert_int_equal(b.waiting, 0);
+	assert_int_equal(b.road->waiting, 0);
 	assert_int_equal(pthread_mutex_unlock(&gate), 0);
 	call_ends(&first);
 	assert_int_equal(first.r, WSMFA_STORE_OK);
 	assert_int_equal(statements, 1);
-	wsmfa_pg_batch_end(&b);
+	wsmfa_pg_road_end(b.road);
 }
 
 static void who_has_little_time_left_goes_alone(void **state)
@@ -381,8 +384,47 @@ static void who_has_little_time_left_goes_alone(void **state)
 	assert_int_equal(statements, 3);
 	assert_int_equal(lengths[1], 3); // past the late one, whose time is not theirs
 	assert_int_equal(lengths[2], 1);
-	assert_int_equal(b.waiting, 0);
-	wsmfa_pg_batch_end(&b);
+	assert_int_equal(b.road->waiting, 0);
+	wsmfa_pg_road_end(b.road);
+}
+
+static void kinds_go_by_one_road_and_do_not_mix(void **state)
+{
+	struct pg_batch b, other, third;
+	struct caller w[3], r[2], t;
+
+	(void)state;
+	begin(&b, &writes);
+	other = (struct pg_batch) { .kind = &reads, .road = b.road };
+	third = (struct pg_batch) { .kind = &writes, .road = b.road };
+	assert_int_equal(pthread_mutex_lock(&gate), 0);
+	call_begins(&w[0], &b, 1);
+	until(under_way, &b, 1);
+	call_begins(&r[0], &other, 2);
+	until(under_way, &b, PG_BATCHES_FREE); // nobody of its kind is, and there is room
+	call_begins(&t, &third, 3);
+	until(wait_for, &b, 1); // nobody of its kind is, but there is no room
+	call_begins(&w[1], &b, 4);
+	until(wait_for, &b, 2);
+	call_begins(&r[1], &other, 5);
+	until(wait_for, &b, 3);
+	call_begins(&w[2], &b, 6);
+	until(wait_for, &b, 4);
+	assert_int_equal(pthread_mutex_unlock(&gate), 0);
+	for (int i = 0; i < 3; i++)
+		call_ends(&w[i]);
+	for (int i = 0; i < 2; i++)
+		call_ends(&r[i]);
+	call_ends(&t);
+	assert_int_equal(statements,
+			 5); // two that went at once, the third kind's, and one with each of those that waited
+	assert_int_equal(w[1].x.got + w[2].x.got, 10);
+	assert_true(w[1].x.call.shared && w[2].x.call.shared);
+	assert_int_equal(r[1].x.got, 5);
+	assert_int_equal(t.x.got, 3);
+	assert_false(r[1].x.call.shared || t.x.call.shared);
+	assert_int_equal(b.under_way + other.under_way + third.under_way + b.road->under_way, 0);
+	wsmfa_pg_road_end(b.road);
 }
 
 static void a_crowd_gets_more_statements(void **state)
@@ -407,10 +449,10 @@ static void a_crowd_gets_more_statements(void **state)
 		done += c[i].r == WSMFA_STORE_OK && c[i].x.got == i % 50 + 1;
 	}
 	assert_int_equal(done, CROWD);
-	assert_int_equal(b.under_way, 0);
+	assert_int_equal(b.road->under_way, 0);
 	for (int i = 0; i < 16 && i < statements; i++)
 		assert_in_range(lengths[i], 1, PG_BATCH_MAX);
-	wsmfa_pg_batch_end(&b);
+	wsmfa_pg_road_end(b.road);
 }
 
 int main(void)
@@ -424,6 +466,7 @@ int main(void)
 		cmocka_unit_test(a_row_of_nobody_spoils_all),
 		cmocka_unit_test(nobody_waits_longer_than_the_timeout),
 		cmocka_unit_test(who_has_little_time_left_goes_alone),
+		cmocka_unit_test(kinds_go_by_one_road_and_do_not_mix),
 		cmocka_unit_test(a_crowd_gets_more_statements),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
