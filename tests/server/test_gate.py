@@ -1,12 +1,16 @@
 """Every way round the module ends in Access-Reject: what a site, another module or a realm may do to a login.
 
-Each way is tried on the same host without the module first, where it must let somebody in: else it would prove nothing.
+Each way is tried on the same host without the module first, where it must let somebody in: else it would prove nothing. Newer hosts
+have closed some ways themselves.
 """
 import os
+import re
 import signal
+import subprocess
 
 import pytest
 
+import world
 from place import now, wait_for
 from sites import (SITE, AcceptingHome, all_of, body, control, first, last, outside, replaced, section, ungated, without)
 
@@ -45,6 +49,12 @@ WAYS = {
 }
 
 
+HOST = tuple(map(int, re.search(r"FreeRADIUS Version (\d+)\.(\d+)\.(\d+)", subprocess.run(
+    [world.radiusd(), "-v"], capture_output=True, text=True, check=True).stdout).groups()))
+# Seen closed in this version and open in 3.2.1.
+CLOSED = {"Post-Auth-Type Reject": (3, 2, 7), "Post-Auth-Type Challenge": (3, 2, 7)}
+
+
 @pytest.fixture(scope="module")
 def people(place):
     return place.person(totp=True), place.person(services=["community"]), place.person(disabled=now())
@@ -69,7 +79,8 @@ def tries(server, people):
 def test_way_round_the_gate(place, make_server, people, way):
     edit, more = WAYS[way]
     bare = make_server(site=ungated(edit(SITE)), without=("wsmfa",), **more).start()
-    assert bare.client(strict=False).ask("anybody", "wrong").code == "accept", "control: without the module it is a way in"
+    open_ = HOST < CLOSED.get(way, (4,))
+    assert (bare.client(strict=False).ask("anybody", "wrong").code == "accept") == open_, "control: without the module it is a way in"
     bare.stop()
     server = make_server(edit=edit, **more).start()
     for who, reply in tries(server, people):
