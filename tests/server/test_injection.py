@@ -25,7 +25,7 @@ HOSTILE = {
     "text of two octets": "é\u00a0ä\u2028\u202eö",
 }
 ATTRIBUTES = ("Filter-Id", "Reply-Message", "Class", "NAS-Identifier", "Proxy-State", "Acct-Session-Id", 30, 77, 87)
-LOG_LINE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} : [A-Z][a-z]+: ")
+LOG_LINE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} : [A-Z][A-Za-z]+: ")
 
 
 def extra(text):
