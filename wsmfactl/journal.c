@@ -25,13 +25,14 @@
 
 static int const ending[] = { SIGINT, SIGTERM, SIGHUP };
 static sig_atomic_t volatile stopped; //!< the signal that came
-static pid_t volatile running;        //!< the program that is waited for, and its process group; or 0
+static pid_t volatile running;        //!< the program that is waited for, and its session; or 0
 
 static void stop(int number)
 {
 	stopped = number;
-	if (running > 0)
-		(void)kill(-running, SIGTERM);
+	/* Not yet a group: the signal waits until the program may take it. */
+	if (running > 0 && kill(-running, SIGTERM) != 0)
+		(void)kill(running, SIGTERM);
 }
 
 static void signals_set(void (*handler)(int))
@@ -41,6 +42,29 @@ static void signals_set(void (*handler)(int))
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < CTL_LENGTH(ending); i++)
 		(void)sigaction(ending[i], &action, NULL);
+}
+
+/* Lets none of them come; what was blocked before is in *before. */
+static void signals_block(sigset_t *before)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	for (size_t i = 0; i < CTL_LENGTH(ending); i++)
+		sigaddset(&all, ending[i]);
+	(void)sigprocmask(SIG_BLOCK, &all, before);
+}
+
+/* In a program: what this one catches ends it. */
+static void signals_default(sigset_t const *before)
+{
+	for (size_t i = 0; i < CTL_LENGTH(ending); i++) {
+		struct sigaction action;
+
+		if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler == stop)
+			(void)signal(ending[i], SIG_DFL);
+	}
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 void ctl_journal_signals(void)
@@ -264,12 +288,15 @@ bool ctl_step_unlink(struct ctl_journal *j, char const *path)
 	return true;
 }
 
-/* In the child: becomes the user, takes the pipes, becomes the program. */
+/*
+ * In the child: becomes the user, takes the pipes, becomes the program. In a session of its own: a signal to it ends what it has
+ * started too, and it finds no terminal to ask for a password, where nobody would see it.
+ */
 static void child_become(char const *user, int in, int out, char const *const *command)
 {
 	struct passwd const *p = user ? getpwnam(user) : NULL;
 
-	if (setpgid(0, 0) != 0 || (user && !p) ||
+	if (setsid() < 0 || (user && !p) ||
 	    (p && (initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 || setuid(p->pw_uid) != 0)) ||
 	    chdir("/") != 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(out, STDERR_FILENO) < 0)
@@ -309,6 +336,7 @@ bool ctl_run(char const *user, char const *input, char *output, char const *cons
 {
 	FILE *in = tmpfile();
 	int out[2], status = -1;
+	sigset_t before;
 	pid_t pid;
 
 	output[0] = '\0';
@@ -325,18 +353,17 @@ bool ctl_run(char const *user, char const *input, char *output, char const *cons
 		return false;
 	}
 	fflush(stdout);
-	pid = fork();
+	signals_block(&before);
+	pid = stopped ? -1 : fork();
 	if (pid == 0) {
+		signals_default(&before);
 		close(out[0]);
 		child_become(user, fileno(in), out[1], command);
 	}
+	running = pid;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	close(out[1]);
 	if (pid > 0) {
-		/* A group of its own, made by whichever of the two comes first: a signal ends what it has started too. */
-		(void)setpgid(pid, pid);
-		running = pid;
-		if (stopped)
-			(void)kill(-pid, SIGTERM);
 		tail_read(out[0], output);
 		running = 0;
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
