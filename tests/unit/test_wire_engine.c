@@ -2,15 +2,18 @@
  * Apart from test_wire_sms.c and test_wire_push.c: one gateway stands for all. */
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/inside.h"
 #include "engine/wall.h"
 #include "fake_db.h"
 #include "wire_world.h"
 
-/** What was not sent is sent again; after enough failures in a row nobody waits, and one probe finds the way back. */
+/** After enough failures in a row nobody waits, and one probe finds the way back. */
 static void breaker_opens_probes_closes(void **state)
 {
 	char const *const settings[] = {
@@ -44,6 +47,34 @@ static void breaker_opens_probes_closes(void **state)
 	assert_int_equal(wire_outcome(e, 5).delivery, WSMFA_DELIVERY_SENT);
 	wsmfa_engine_free(e);
 	p->ops->free(p);
+}
+
+/** A port at which nobody listens: what certainly was not sent is tried again, as often as the settings say. */
+static void what_was_not_sent_is_tried_again(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int const fd = socket(AF_INET, SOCK_STREAM, 0);
+	char url[64];
+	char const *const settings[] = { "url", url, "retry_max", "2", NULL };
+	struct wsmfa_provider *p;
+	struct wsmfa_engine *e;
+	struct wsmfa_job job;
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/{text}", ntohs(at.sin_port));
+	p = wire_configure(WSMFA_KIND_SMS, "http", settings);
+	e = wire_engine(&p);
+	job = wire_job(p, 1, 10000);
+	assert_int_equal(wsmfa_engine_park(e, &job), WSMFA_PARK_OK);
+	assert_int_equal(wire_outcome(e, 1).delivery, WSMFA_DELIVERY_FAILED);
+	assert_int_equal(e->count.http_requests, 3);
+	assert_int_equal(e->count.http_retries, 2);
+	wsmfa_engine_free(e);
+	p->ops->free(p);
+	close(fd);
 }
 
 /** Waiting longer than the job allows: the request goes on, and the result stays with the message. */
@@ -148,8 +179,9 @@ static void notices_reach_the_hook(void **state)
 	config.notify_url = url;
 	e = wsmfa_engine_start_with(&config, &fake_db, err, sizeof(err));
 	assert_non_null(e);
+	fake_provider_script(&wire_vendor, "/notify", "429:0"); // a hook that is too busy is asked again
 	wsmfa_engine_notice(e, "x", &message);
-	while (fake_provider_count(&wire_vendor, "/notify") == 0)
+	while (fake_provider_count(&wire_vendor, "/notify") < 2)
 		sched_yield();
 	list = fake_provider_requests(&wire_vendor);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "body")),
@@ -174,6 +206,7 @@ int main(void)
 {
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(breaker_opens_probes_closes),
+		cmocka_unit_test(what_was_not_sent_is_tried_again),
 		cmocka_unit_test(sms_slower_than_its_job),
 		cmocka_unit_test(no_provider_talks_to_a_stranger),
 		cmocka_unit_test(notices_reach_the_hook),
