@@ -18,3 +18,4 @@ nobase_dist_pkgdata_DATA += sql/0015_administration.sql
 nobase_dist_pkgdata_DATA += sql/0016_oversight.sql
 nobase_dist_pkgdata_DATA += sql/0017_speed.sql
 nobase_dist_pkgdata_DATA += sql/0018_together.sql
+nobase_dist_pkgdata_DATA += sql/0019_meanwhile.sql

@@ -216,6 +216,19 @@ static void repeat_accepted(struct wsmfa_login const *login, struct wsmfa_settle
 	}
 }
 
+/** What was chosen could not be sent: the way that was asked for instead, unless the plan has gone there by itself. */
+static void repeat_unsent(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
+{
+	if (plan->asks && settled->next_id && plan->ask.send == WSMFA_SEND_NOTHING)
+		asked(plan);
+	else if (plan->asks && settled->next_id)
+		wsmfa_flow_detour(login, wsmfa_ask_kind(plan->ask.kind), WSMFA_TROUBLE_PROVIDER, plan->ask.attempt,
+				  plan);
+	else
+		wsmfa_plan_refuse(plan, WSMFA_OUTCOME_ERROR, WSMFA_REASON_PROVIDER_DOWN,
+				  WSMFA_TEXT_REFUSE_PROVIDER_DOWN);
+}
+
 /** The same answer was judged before, perhaps by another server: the same end, decided again. */
 static void judged_repeat(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
@@ -230,6 +243,10 @@ static void judged_repeat(struct wsmfa_login const *login, struct wsmfa_settled 
 		/* it was right then, and is used up now: the dialogue has gone on */
 		plan->asks = wsmfa_ask_enroll(login, true, 1, &plan->ask);
 		plan->note = WSMFA_TEXT_NONE;
+	}
+	if (settled->next_status == WSMFA_OPEN_UNSENT) {
+		repeat_unsent(login, settled, plan);
+		return;
 	}
 	if (plan->asks && settled->next_id) {
 		plan->outcome = settled->outcome;

@@ -269,6 +269,12 @@ static void settled_now(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 	wsmfa_flow_judged(&v->login, settled, &v->plan);
 	if (settled->next_id)
 		v->challenge_id = settled->next_id;
+	/* as in wsmfa_visit_send_failed: what was asked instead has the next State */
+	if (settled->next_status == WSMFA_OPEN_UNSENT &&
+	    !wsmfa_state_successor(v->next_state, &s->macs, v->next_state)) {
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
+		return;
+	}
 	if (v->plan.move != WSMFA_MOVE_ASK || repeat)
 		wsmfa_visit_conclude(s, v, NULL, repeat, reply);
 	else if (settled->next_id == 0)

@@ -40,7 +40,7 @@ struct wsmfa_service {
 	struct wsmfa_keyring const *ring;
 	struct wsmfa_mac_keys macs;
 	char const *sms_provider; //!< name of the one that sends codes, NULL for none
-	bool park;		  //!< requests can be parked
+	bool park;                //!< requests can be parked
 	wsmfa_time_t sms_wait;
 };
 
@@ -56,46 +56,47 @@ struct wsmfa_reply {
 	enum wsmfa_reply_kind kind;
 	char text[WSMFA_REPLY_MAX]; //!< Reply-Message, "" for none
 	char state[WSMFA_STATE_TEXT + 1];
-	bool echo;		 //!< Prompt
+	bool echo;               //!< Prompt
 	int64_t session_timeout; //!< seconds; a challenge: to answer; an accept: of the session, 0 for no limit
 };
 
 enum wsmfa_visit_wait {
 	WSMFA_VISIT_NOT_PARKED = 0,
-	WSMFA_VISIT_SENDING,	  //!< for the gateway to take an SMS, or a provider to start a push; then the challenge
+	WSMFA_VISIT_SENDING, //!< for the gateway to take an SMS, or a provider to start a push; then the challenge
 	WSMFA_VISIT_SENDING_APPEND, //!< the same, then the reject that says so
-	WSMFA_VISIT_PHONE,	  //!< for the person's answer to a push
+	WSMFA_VISIT_PHONE,          //!< for the person's answer to a push
 };
 
 struct wsmfa_visit {
 	/* set by the caller before the first call */
 	wsmfa_time_t at;
 	struct wsmfa_client client;
-	char name[WSMFA_NAME_MAX];	 //!< folded
+	char name[WSMFA_NAME_MAX]; //!< folded
 	char station[WSMFA_STATION_MAX];
-	bool typed;			 //!< the first factor is PAP
-	bool joinable;			 //!< the packet says enough of itself to be known again as the same login
+	bool typed;    //!< the first factor is PAP
+	bool joinable; //!< the packet says enough of itself to be known again as the same login
 	bool has_digest;
 	uint8_t digest[WSMFA_HASH_LEN];
-	struct wsmfa_appended appended;	 //!< secret
-	char password[WSMFA_NAME_MAX];	 //!< secret: only for providers that check it themselves, "" else
+	struct wsmfa_appended appended; //!< secret
+	char password[WSMFA_NAME_MAX];  //!< secret: only for providers that check it themselves, "" else
 	/* made on the way */
 	struct wsmfa_random random;
 	struct wsmfa_login login;
 	enum wsmfa_take_status taken;
 	struct wsmfa_question question;
-	uint8_t state[WSMFA_STATE_LEN]; //!< of the question that was answered
+	uint8_t state[WSMFA_STATE_LEN];      //!< of the question that was answered
 	uint8_t next_state[WSMFA_STATE_LEN]; //!< of the question that goes out
-	struct wsmfa_answer answer;	//!< secret
-	struct wsmfa_plan plan;		//!< secret
+	struct wsmfa_answer answer;          //!< secret
+	struct wsmfa_plan plan;              //!< secret
 	enum wsmfa_visit_wait waits;
-	int64_t challenge_id;		//!< of the question that is open or waited for
-	int64_t ticket;			//!< while it is parked
-	bool answering;			//!< the packet had a State
-	bool unheard;			//!< the waiting room did not answer: the host can only reject
-	bool ended;			//!< an event of this packet is written
-	size_t size;			//!< octets of this block: all, or while it rests no more than its account fills
-	struct wsmfa_account account;	//!< the last: its unused authenticators are what a visit that rests does without
+	int64_t challenge_id;         //!< of the question that is open or waited for
+	int64_t ticket;               //!< while it is parked
+	int64_t unsent;               //!< the question whose SMS could not be sent, 0 for none
+	bool answering;               //!< the packet had a State
+	bool unheard;                 //!< the waiting room did not answer: the host can only reject
+	bool ended;                   //!< an event of this packet is written
+	size_t size;                  //!< octets of this block: all, or while it rests no more than its account fills
+	struct wsmfa_account account; //!< the last: its unused authenticators are what a visit that rests does without
 };
 
 /** Zeroed; NULL without memory. */

@@ -54,6 +54,7 @@ bool wsmfa_visit_opening(struct wsmfa_visit *v, struct wsmfa_ask const *ask, boo
 		.sealed = ask->sealed_len ? ask->sealed : NULL,
 		.sealed_len = ask->sealed_len,
 		.shows_banner = ask->shows_banner,
+		.instead_of = v->unsent,
 	};
 	return !with_state || wsmfa_state_hash(room->state_hash, v->next_state);
 }

@@ -104,12 +104,14 @@ void wsmfa_visit_send_failed(struct wsmfa_service const *s, struct wsmfa_visit *
 			     struct wsmfa_reply *reply)
 {
 	/* The question that was opened for it keeps its State: the one that goes out instead has the next. */
-	if (!wsmfa_state_successor(v->next_state, &s->macs, v->next_state))
+	if (!wsmfa_state_successor(v->next_state, &s->macs, v->next_state)) {
 		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
-	else if (v->plan.ask.send == WSMFA_SEND_PUSH)
+	} else if (v->plan.ask.send == WSMFA_SEND_PUSH) {
 		wsmfa_visit_settle_push(s, v, ticket, WSMFA_TROUBLE_PROVIDER, 0, reply);
-	else
+	} else {
+		v->unsent = v->challenge_id;
 		wsmfa_visit_detour(s, v, WSMFA_KIND_SMS, WSMFA_TROUBLE_PROVIDER, reply);
+	}
 }
 
 void wsmfa_visit_resume_sending(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_woken const *woken,

@@ -17,7 +17,7 @@
 static char const *const open_words[] = {
 	[WSMFA_OPEN_REFUSED] = "refused",     [WSMFA_OPEN_OPENED] = "opened", [WSMFA_OPEN_REUSED] = "reused",
 	[WSMFA_OPEN_JOINED] = "joined",       [WSMFA_OPEN_BUSY] = "busy",     [WSMFA_OPEN_PUSH_LIMIT] = "push_limit",
-	[WSMFA_OPEN_SMS_LIMIT] = "sms_limit",
+	[WSMFA_OPEN_SMS_LIMIT] = "sms_limit", [WSMFA_OPEN_UNSENT] = "unsent",
 };
 
 static char const *const settle_words[] = {
@@ -226,7 +226,7 @@ static bool opening_is_plain(struct wsmfa_opening const *o)
 {
 	return o->kind == WSMFA_ASK_TOTP && o->state_hash && o->login && !o->keep_code && !o->code_mac &&
 	       !o->shows_banner && !o->waiter && o->sealed_len == 0 && !(o->number && *o->number) &&
-	       !(o->phone && *o->phone) && !(o->provider && *o->provider);
+	       !(o->phone && *o->phone) && !(o->provider && *o->provider) && !o->instead_of;
 }
 
 enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
@@ -254,6 +254,10 @@ enum wsmfa_store_result wsmfa_pg_open(struct wsmfa_store *s, struct wsmfa_origin
 	put_place(&params, origin);
 	put_opening(&params, opening);
 	put_opening_limits(&params, limits);
+	if (opening->instead_of)
+		wsmfa_pg_put_int8(&params, opening->instead_of);
+	else
+		wsmfa_pg_put_null(&params);
 	r = wsmfa_pg_call(pg, OPEN, &params, false, deadline, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;

@@ -41,11 +41,11 @@ char const wsmfa_pg_prepare[] =
 	" FROM wsmfa.challenge_take($1, $2, $3, $4, $5, $6, $7, $8, $9);"
 
 	/* at account client station service kind state login attempt expires authenticator keep_code code until number phone provider
-	   digest waiter sealed banner, 5 limits */
+	   digest waiter sealed banner, 5 limits, instead of */
 	"PREPARE wsmfa_open (timestamptz, int8, text, text, text, text, bytea, bytea, int4, timestamptz, int8, bool, bytea, "
-	"timestamptz, text, text, text, bytea, int8, bytea, bool, int4, int4, int4, int4, int4) AS "
+	"timestamptz, text, text, text, bytea, int8, bytea, bool, int4, int4, int4, int4, int4, int8) AS "
 	"SELECT status, challenge_id, number, expires_at FROM wsmfa.challenge_open($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-	"$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26);"
+	"$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27);"
 
 	/* at account client station service challenge verdict kind authenticators step drift guess sent? recovery ticket enroll
 	   sealed phone outcome reason, 9 limits, 16 of the next question */

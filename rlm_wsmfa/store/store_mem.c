@@ -164,12 +164,24 @@ static void service_scope(struct wsmfa_mem *m, char const *code, wsmfa_time_t at
 	out->in_scope = true;
 }
 
+static uint32_t allowed_kinds(struct wsmfa_mem *m, int64_t organization_id)
+{
+	struct mem_schedule *org = schedule_find(m->organizations, organization_id, "");
+
+	return org ? org->allowed_kinds : ~0u;
+}
+
+bool wsmfa_mem_allows(struct wsmfa_mem *m, struct mem_account const *a, enum wsmfa_kind kind)
+{
+	return allowed_kinds(m, a->a.organization_id) & (1U << (unsigned)kind);
+}
+
 static void stage_load(struct wsmfa_mem *m, wsmfa_time_t at, struct wsmfa_account *out)
 {
 	struct mem_schedule *org = schedule_find(m->organizations, out->organization_id, "");
 	struct mem_schedule *s = org;
 
-	out->allowed_kinds = org ? org->allowed_kinds : ~0u;
+	out->allowed_kinds = allowed_kinds(m, out->organization_id);
 	if (!s || (s->announce_from == WSMFA_TIME_NONE && s->enforce_from == WSMFA_TIME_NONE))
 		s = schedule_find(m->regions, 0, out->region);
 	out->announce_from = s ? s->announce_from : WSMFA_TIME_NONE;

@@ -49,6 +49,8 @@ void wsmfa_mem_disable_account(struct wsmfa_store *s, int64_t account_id, wsmfa_
 /** The account goes, with all that is its own. */
 void wsmfa_mem_delete_account(struct wsmfa_store *s, int64_t account_id);
 void wsmfa_mem_move_account(struct wsmfa_store *s, int64_t account_id, char const *region);
+/** The number on file, and of each of its SMS authenticators. */
+void wsmfa_mem_replace_phone(struct wsmfa_store *s, int64_t account_id, char const *phone);
 void wsmfa_mem_leave_services(struct wsmfa_store *s, int64_t account_id);
 void wsmfa_mem_disable_authenticator(struct wsmfa_store *s, int64_t id, wsmfa_time_t at);
 void wsmfa_mem_remove_authenticator(struct wsmfa_store *s, int64_t id);

@@ -232,6 +232,16 @@ void wsmfa_mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, stru
 	MEM_COPY(out->number, m->challenges->q.number);
 }
 
+void wsmfa_mem_unsent(struct wsmfa_mem *m, int64_t account_id, int64_t unsent, int64_t instead)
+{
+	for (struct mem_challenge *c = m->challenges; c; c = c->next) {
+		if (!c->settled || c->account_id != account_id || c->result.next_id != unsent)
+			continue;
+		c->result.next_id = instead;
+		c->result.next_status = WSMFA_OPEN_UNSENT;
+	}
+}
+
 enum wsmfa_store_result wsmfa_mem_op_open(struct wsmfa_store *s, struct wsmfa_origin const *origin,
 					  struct wsmfa_limits const *limits, int64_t account_id,
 					  struct wsmfa_opening const *opening, struct wsmfa_opened *out)
@@ -246,6 +256,8 @@ enum wsmfa_store_result wsmfa_mem_op_open(struct wsmfa_store *s, struct wsmfa_or
 	while (before && (before->account_id != account_id || memcmp(before->q.login, opening->login, 16) != 0))
 		before = before->next;
 	wsmfa_mem_open(m, origin, limits, account_id, before, opening, out);
+	if (opening->instead_of)
+		wsmfa_mem_unsent(m, account_id, opening->instead_of, out->challenge_id);
 	wsmfa_mem_leave(m);
 	return WSMFA_STORE_OK;
 }

@@ -138,6 +138,10 @@ bool wsmfa_mem_enrolled(struct mem_account const *a);
 bool wsmfa_mem_is_near(wsmfa_time_t a, wsmfa_time_t b, wsmfa_time_t within);
 /** An answer can still come, and it still matters. */
 bool wsmfa_mem_push_pending(struct mem_challenge const *c, wsmfa_time_t at);
+/** The policy of the account's organization. */
+bool wsmfa_mem_allows(struct wsmfa_mem *m, struct mem_account const *a, enum wsmfa_kind kind);
+/** As wsmfa.question_unsent: `instead` is the id of what was asked in its place, 0 for nothing. */
+void wsmfa_mem_unsent(struct wsmfa_mem *m, int64_t account_id, int64_t unsent, int64_t instead);
 void wsmfa_mem_load(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_account *out);
 struct mem_mark *wsmfa_mem_mark(struct wsmfa_mem *m, enum mem_mark_kind kind, wsmfa_time_t at, int64_t account_id,
 				int64_t of);

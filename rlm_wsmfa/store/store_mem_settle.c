@@ -485,7 +485,8 @@ static void settle_pushed(struct settling *x, int64_t waiter, bool give_up, stru
 	x->out->first = true;
 	if (status == WSMFA_SETTLE_DENIED)
 		(void)settle_wrong(x, &id, 1, 0);
-	else if (status == WSMFA_SETTLE_RIGHT && x->account->a.disabled_at != WSMFA_TIME_NONE)
+	else if (status == WSMFA_SETTLE_RIGHT &&
+		 (x->account->a.disabled_at != WSMFA_TIME_NONE || !wsmfa_mem_allows(x->m, x->account, WSMFA_KIND_PUSH)))
 		x->out->status = WSMFA_SETTLE_GONE;
 	else if (status == WSMFA_SETTLE_RIGHT && x->pair->until > x->origin->at)
 		x->out->status = WSMFA_SETTLE_LOCKED;
@@ -499,6 +500,8 @@ static void settle_pushed(struct settling *x, int64_t waiter, bool give_up, stru
 	    x->account->a.disabled_at == WSMFA_TIME_NONE)
 		settle_next(x, next);
 	settle_record(x, waiter);
+	if (!c->taken)
+		wsmfa_mem_unsent(x->m, c->account_id, c->q.id, x->out->next_id);
 }
 
 enum wsmfa_store_result wsmfa_mem_op_settle_push(struct wsmfa_store *s, struct wsmfa_origin const *origin,

@@ -170,6 +170,19 @@ void wsmfa_mem_move_account(struct wsmfa_store *s, int64_t account_id, char cons
 	wsmfa_mem_leave(m);
 }
 
+void wsmfa_mem_replace_phone(struct wsmfa_store *s, int64_t account_id, char const *phone)
+{
+	struct wsmfa_mem *m = setup(s);
+	struct mem_account *a = wsmfa_mem_account_find(m, account_id);
+
+	MEM_COPY(a->a.phone, phone);
+	for (size_t i = 0; i < a->authenticators_len; i++) {
+		if (a->authenticators[i].a.kind == WSMFA_KIND_SMS)
+			MEM_COPY(a->authenticators[i].a.phone, phone);
+	}
+	wsmfa_mem_leave(m);
+}
+
 void wsmfa_mem_leave_services(struct wsmfa_store *s, int64_t account_id)
 {
 	struct wsmfa_mem *m = setup(s);

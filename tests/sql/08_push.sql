@@ -88,6 +88,17 @@ BEGIN
 	PERFORM wsmfa.push_report(id, 'approved', at + interval '1 s');
 	RETURN id;
 END $$;
+ALTER TABLE x ADD organization_id bigint;
+UPDATE x SET organization_id = (SELECT organization_id FROM wsmfa.account WHERE name = 'alice');
+CREATE FUNCTION pg_temp.forbidden(state text, allowed text[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	id bigint;
+BEGIN
+	UPDATE wsmfa.organization o SET allowed_methods = NULL FROM x WHERE o.id = x.organization_id;
+	id := pg_temp.approved(state, t.t0('8 h'));
+	UPDATE wsmfa.organization o SET allowed_methods = allowed FROM x WHERE o.id = x.organization_id;
+	RETURN id;
+END $$;
 SELECT is((t.push_settle(pg_temp.approved('b1', t.t0('7 h 2 min')), 1, t.t0('7 h 2 min 30 s'))).status, 'locked', 'approved while the station waits');
 SELECT is((t.push_settle(pg_temp.approved('b2', t.t0('8 h')), 1, t.t0('8 h'), budget => 2)).status, 'exhausted', 'with the budget used up');
 UPDATE wsmfa.authenticator SET disabled_at = now() WHERE id = (SELECT push FROM x);
@@ -100,6 +111,16 @@ UPDATE wsmfa.account SET disabled_at = now() WHERE name = 'alice';
 SELECT results_eq('SELECT status, reason FROM t.push_settle((SELECT id FROM b), 1, t.t0(''8 h''))', $$ VALUES ('gone', 'disabled') $$, 'its account disabled');
 UPDATE wsmfa.account SET disabled_at = NULL WHERE name = 'alice';
 SELECT is((t.push_settle((SELECT id FROM b), 1, t.t0('8 h'))).status, 'repeat', 'and no second chance');
+-- the policy of now, not that of when the phone began to ring
+SELECT results_eq(format('SELECT status, outcome, reason FROM t.push_settle(%s, 1, t.t0(''8 h''))', pg_temp.forbidden('b7', '{totp}')), $$ VALUES ('gone', 'denied', 'no_usable_method') $$, 'its organization forbids pushes');
+SELECT is((t.push_settle(pg_temp.forbidden('b8', '{}'), 1, t.t0('8 h'))).status, 'gone', 'or allows nothing');
+SELECT is((t.push_settle(pg_temp.forbidden('b9', '{push,totp}'), 1, t.t0('8 h'))).status, 'right', 'control: or allows them');
+INSERT INTO wsmfa.organization (name, allowed_methods) VALUES ('elsewhere', '{totp}');
+UPDATE b SET id = pg_temp.forbidden('b10', NULL);
+UPDATE wsmfa.account SET organization_id = (SELECT id FROM wsmfa.organization WHERE name = 'elsewhere') WHERE name = 'alice';
+SELECT is((t.push_settle((SELECT id FROM b), 1, t.t0('8 h'))).status, 'gone', 'its account moved to such an organization');
+UPDATE wsmfa.account SET organization_id = (SELECT organization_id FROM x) WHERE name = 'alice';
+UPDATE wsmfa.organization o SET allowed_methods = NULL FROM x WHERE o.id = x.organization_id;
 SELECT is((t.push_settle(pg_temp.approved('b6', t.t0('8 h')), 1, t.t0('8 h'))).status, 'right', 'control: nothing in the way');
 SELECT is((SELECT count(*)::integer FROM wsmfa.station_wait), 0, 'which ends the station''s row of failures');
 

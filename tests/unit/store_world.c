@@ -289,6 +289,16 @@ void world_authenticator_remove(struct store_world *w, int64_t id)
 		wsmfa_mem_remove_authenticator(w->store, id);
 }
 
+void world_allow_apps(struct store_world *w, struct world_who const *who)
+{
+	if (w->admin)
+		(void)sql(w, "UPDATE wsmfa.organization SET allowed_methods = '{totp}' WHERE id = %lld",
+			  (long long)who->organization);
+	else
+		wsmfa_mem_organization(w->store, who->organization, 1u << WSMFA_KIND_TOTP, WSMFA_TIME_NONE,
+				       WSMFA_TIME_NONE);
+}
+
 bool world_answer(struct store_world *w, int64_t challenge_id, char const *state, wsmfa_time_t at)
 {
 	if (w->admin)

@@ -51,6 +51,8 @@ void world_exempt(struct store_world *w, int64_t account_id, wsmfa_time_t until)
 void world_account_disable(struct store_world *w, int64_t id);
 void world_authenticator_disable(struct store_world *w, int64_t id);
 void world_authenticator_remove(struct store_world *w, int64_t id);
+/** The account's organization allows apps alone from now on. */
+void world_allow_apps(struct store_world *w, struct world_who const *who);
 /** The phone says "approved" or "denied", or the provider "failed". */
 bool world_answer(struct store_world *w, int64_t challenge_id, char const *state, wsmfa_time_t at);
 

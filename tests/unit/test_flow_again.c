@@ -4,7 +4,8 @@
 
 #include "login_world.h"
 
-#define PHONE "+358401000001"
+#define PHONE  "+358401000001"
+#define UNSENT "unsent"
 
 static struct login_world w;
 
@@ -14,7 +15,7 @@ static struct login_world w;
 static struct dialogue {
 	char const *person;
 	char const *from;
-	char const *setting[2];
+	char const *setting[2]; // UNSENT: from the second packet on, nothing gets to a phone
 	char const *say[6];
 	char const *end;
 } const dialogues[] = {
@@ -45,6 +46,12 @@ static struct dialogue {
 	  "accept" },
 	{ "", NULL, { "enroll_ticket", "required" }, { "{password}", "{ticket}", "{shown}" }, "accept" },
 	{ "", NULL, { "enroll_ticket", "required" }, { "{password}", "x", "y", "z" }, "reject Too many wrong*" },
+	{ "totp sms=" PHONE, NULL, { UNSENT }, { "{password}", "sms", "sms", "{totp}" }, "accept" },
+	{ "totp push", NULL, { UNSENT }, { "{password}", "totp", "push", "{totp}" }, "accept" },
+	{ "push sms=" PHONE, NULL, { UNSENT }, { "{password}", "sms", "push", "x" }, "challenge *" },
+	{ "push recovery", NULL, { UNSENT }, { "{password}", "push", "push", "recovery", "{recovery}" }, "accept *" },
+	{ "push", NULL, { UNSENT }, { "{password}", "push" }, "reject Your way to confirm does not work*" },
+	{ "phone=" PHONE, NULL, { UNSENT }, { "{password}", "sms", "{shown}" }, "accept" },
 };
 
 static void answer_twice(char const *text)
@@ -73,16 +80,19 @@ static void answer_twice(char const *text)
 static void every_answer_twice(void **state)
 {
 	struct dialogue const *d = *state;
+	bool const unsent = d->setting[0] && strcmp(d->setting[0], UNSENT) == 0;
 
 	login_begin(&w);
 	login_person(&w, d->person);
 	login_ticket(&w);
 	if (d->from)
 		login_from(&w, d->from);
-	if (d->setting[0])
+	if (d->setting[0] && !unsent)
 		assert_true(login_setting(&w, d->setting[0], d->setting[1]));
-	for (size_t i = 0; i < LENGTH(d->say) && d->say[i]; i++)
+	for (size_t i = 0; i < LENGTH(d->say) && d->say[i]; i++) {
+		w.delivery = unsent && i > 0 ? WSMFA_DELIVERY_FAILED : WSMFA_DELIVERY_SENT;
 		answer_twice(d->say[i]);
+	}
 	login_expect(&w, d->end);
 	login_end(&w);
 }
@@ -389,12 +399,33 @@ static void disabled_while_it_waits(void **state)
 	login_event(&w, "denied disabled");
 }
 
+/* Nor is it worth anything once pushes are forbidden, or the account is in an organization where they are. */
+static void forbidden_while_it_waits(void **state)
+{
+	(void)state;
+	for (int waits = 0; waits < 2; waits++) {
+		login_person(&w, "push");
+		if (waits)
+			login_from(&w, "127.0.0.3");
+		login_anew(&w, "{password}");
+		if (!waits)
+			login_say(&w, "");
+		login_expect(&w, "park");
+		wsmfa_mem_organization(w.store, w.person.organization, 1U << WSMFA_KIND_TOTP, WSMFA_TIME_NONE,
+				       WSMFA_TIME_NONE);
+		assert_true(login_phone(&w, true, w.jobs[w.jobs_len - (waits ? 1 : 2)].message.number));
+		login_expect(&w, "reject None of your ways*");
+		login_event(&w, "denied no_usable_method");
+	}
+}
+
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
 		ONE(the_last_recovery_code_twice),       ONE(not_the_same_answer),
 		ONE(enabled_again_it_would_be_accepted), ONE(disabled_while_it_waits),
 		ONE(what_is_gone_gives_no_attempts),
+		ONE(forbidden_while_it_waits),
 	};
 	enum { LISTED = LENGTH(dialogues) + LENGTH(changes) + LENGTH(accepted) };
 	static struct CMUnitTest tests[LENGTH(single) + LISTED];

@@ -410,6 +410,85 @@ static void push_switched_away_from_is_void(void **state)
 	assert_int_equal(settle_push(w, &who, q, 9, false, NULL, WORLD_NOW).status, WSMFA_SETTLE_GONE);
 }
 
+/* A push that rings when its organization forbids pushes is worth nothing. */
+static void push_is_judged_by_the_policy_of_now(void **state)
+{
+	struct store_world *w = *state;
+
+	for (int allowed = 0; allowed < 2; allowed++) {
+		struct world_who who = world_account(w, NULL);
+		int64_t id = world_authenticator(w, who.id, WSMFA_KIND_PUSH, true), q;
+		struct wsmfa_opening x = push_of(&who, 1, id, WORLD_NOW);
+		struct wsmfa_settled r;
+
+		x.waiter = 3;
+		q = open_at(w, &who, &x, WORLD_NOW).challenge_id;
+		assert_true(world_answer(w, q, "approved", WORLD_NOW));
+		if (!allowed)
+			world_allow_apps(w, &who);
+		r = settle_push(w, &who, q, 3, false, NULL, WORLD_NOW);
+		assert_int_equal(r.status, allowed ? WSMFA_SETTLE_RIGHT : WSMFA_SETTLE_GONE);
+		assert_int_equal(r.outcome, allowed ? WSMFA_OUTCOME_ACCEPTED : WSMFA_OUTCOME_DENIED);
+		assert_int_equal(r.reason, allowed ? WSMFA_REASON_APPROVED : WSMFA_REASON_NO_USABLE_METHOD);
+	}
+}
+
+/* A switch to a phone that can't be reached: a repeat of it is led to what was asked instead. */
+static void what_is_not_sent_is_not_asked_again(void **state)
+{
+	struct store_world *w = *state;
+	struct world_who who = world_account(w, NULL);
+	int64_t sms = world_authenticator(w, who.id, WSMFA_KIND_SMS, true);
+	int64_t push = world_authenticator(w, who.id, WSMFA_KIND_PUSH, true);
+	struct wsmfa_opening x = opening_of(&who, 1, WSMFA_ASK_METHOD, WORLD_NOW),
+			     next = sms_of(&who, 2, sms, WORLD_NOW),
+			     instead = opening_of(&who, 3, WSMFA_ASK_TOTP, WORLD_NOW);
+	struct wsmfa_settlement aside = { .verdict = WSMFA_VERDICT_ASIDE,
+					  .kind = WSMFA_ASK_METHOD,
+					  .outcome = WSMFA_OUTCOME_CHALLENGED,
+					  .reason = WSMFA_REASON_SWITCHED,
+					  .next = &next };
+	struct wsmfa_settled r;
+	int64_t q;
+
+	aside.challenge_id = open_at(w, &who, &x, WORLD_NOW).challenge_id;
+	assert_int_equal(take(w, &who, 1, WORLD_NOW), WSMFA_TAKE_TAKEN);
+	q = settle(w, &who, aside, WORLD_NOW).next_id;
+	r = settle(w, &who, aside, WORLD_NOW);
+	assert_int_equal(r.next_id, q);
+	assert_int_equal(r.next_status, WSMFA_OPEN_OPENED);
+	instead.instead_of = q;
+	q = open_at(w, &who, &instead, WORLD_NOW).challenge_id;
+	r = settle(w, &who, aside, WORLD_NOW);
+	assert_int_equal(r.status, WSMFA_SETTLE_REPEAT);
+	assert_int_equal(r.next_id, q);
+	assert_int_equal(r.next_status, WSMFA_OPEN_UNSENT);
+
+	aside.challenge_id = q; // from there to a push, whose provider is down too; then nothing is left
+	assert_int_equal(take(w, &who, 3, WORLD_NOW), WSMFA_TAKE_TAKEN);
+	next = push_of(&who, 4, push, WORLD_NOW);
+	next.waiter = 8;
+	q = settle(w, &who, aside, WORLD_NOW).next_id;
+	assert_int_equal(settle_push(w, &who, q, 8, true, NULL, WORLD_NOW).status, WSMFA_SETTLE_EXPIRED);
+	r = settle(w, &who, aside, WORLD_NOW);
+	assert_int_equal(r.status, WSMFA_SETTLE_REPEAT);
+	assert_int_equal(r.next_id, 0);
+	assert_int_equal(r.next_status, WSMFA_OPEN_UNSENT);
+
+	/* control: a push that was put and answered leads where it led */
+	x = opening_of(&who, 5, WSMFA_ASK_METHOD, WORLD_NOW);
+	aside.challenge_id = open_at(w, &who, &x, WORLD_NOW).challenge_id;
+	assert_int_equal(take(w, &who, 5, WORLD_NOW), WSMFA_TAKE_TAKEN);
+	next = push_of(&who, 6, push, WORLD_NOW);
+	q = settle(w, &who, aside, WORLD_NOW).next_id;
+	assert_int_equal(take(w, &who, 6, WORLD_NOW), WSMFA_TAKE_TAKEN);
+	assert_int_equal(wait_for(w, &who, q, 9, WORLD_NOW).status, WSMFA_SETTLE_PENDING);
+	assert_int_equal(settle_push(w, &who, q, 9, true, NULL, WORLD_NOW).status, WSMFA_SETTLE_EXPIRED);
+	r = settle(w, &who, aside, WORLD_NOW);
+	assert_int_equal(r.next_id, q);
+	assert_int_equal(r.next_status, WSMFA_OPEN_OPENED);
+}
+
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
@@ -425,6 +504,8 @@ int main(void)
 		cmocka_unit_test(push_denied_counts),
 		cmocka_unit_test(push_given_up_is_void),
 		cmocka_unit_test(push_switched_away_from_is_void),
+		cmocka_unit_test(push_is_judged_by_the_policy_of_now),
+		cmocka_unit_test(what_is_not_sent_is_not_asked_again),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
