@@ -219,7 +219,7 @@ static bool ask_code(struct wsmfa_login const *login, char const *phone, struct 
 	if (!wsmfa_code_digits(out->code, login->random->code, sizeof(login->random->code), login->set->code_digits)) {
 		return false;
 	}
-	out->has_code_mac = wsmfa_code_mac(out->code_mac, login->macs, login->account->id, out->code);
+	out->has_code_mac = wsmfa_code_mac(out->code_mac, login->macs, login->account->id, out->phone, out->code);
 	return out->has_code_mac;
 }
 

@@ -37,7 +37,7 @@ static void judge_guess(struct wsmfa_login const *login, struct wsmfa_answer con
 	if (answer->text[0] == '\0')
 		return;
 	out->judgement.has_guess_mac =
-		wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, answer->text);
+		wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, "", answer->text);
 }
 
 /** Asks the same once more, if this login has an attempt left. */
@@ -240,6 +240,7 @@ void wsmfa_cell_totp_here(struct wsmfa_login const *login, struct wsmfa_question
 void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const *question,
 		    struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
+	struct wsmfa_authenticator const *a = wsmfa_usable_find(login, WSMFA_KIND_SMS, question->authenticator_id);
 	uint8_t mac[WSMFA_HASH_LEN];
 
 	/* of a repeat the store says what it was in time for */
@@ -248,7 +249,7 @@ void wsmfa_cell_sms(struct wsmfa_login const *login, struct wsmfa_question const
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_EXPIRED);
 		return;
 	}
-	if (wsmfa_code_mac(mac, login->macs, login->account->id, answer->text) &&
+	if (a && wsmfa_code_mac(mac, login->macs, login->account->id, a->phone, answer->text) &&
 	    wsmfa_hash_equal(mac, question->code_mac)) {
 		judge(WSMFA_VERDICT_RIGHT, WSMFA_ASK_SMS, out);
 		judge_on(out, question->authenticator_id);
@@ -308,6 +309,16 @@ void wsmfa_cell_banner(struct wsmfa_login const *login, struct wsmfa_question co
 
 /* ---- append mode ---- */
 
+/** The guess may be the code that was sent last: to whom wsmfa_ask_second_factor sends. */
+static void judge_sent(struct wsmfa_login const *login, struct wsmfa_answer const *answer, struct wsmfa_plan *out)
+{
+	struct wsmfa_authenticator const *a = wsmfa_usable_find(login, WSMFA_KIND_SMS, 0);
+
+	out->judgement.has_guess_mac =
+		a && wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, a->phone, answer->text);
+	out->judgement.guess_may_be_sent = out->judgement.has_guess_mac;
+}
+
 /** The code, keyword or recovery code that came with the password. */
 void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer const *answer, struct wsmfa_plan *out)
 {
@@ -337,7 +348,7 @@ void wsmfa_flow_appended(struct wsmfa_login const *login, struct wsmfa_answer co
 	default:
 		judge_totp(login, answer, out);
 		if (out->judgement.verdict == WSMFA_VERDICT_WRONG && (login->usable & KIND_BIT(WSMFA_KIND_SMS))) {
-			out->judgement.guess_may_be_sent = out->judgement.has_guess_mac;
+			judge_sent(login, answer, out);
 			if (out->judgement.authenticators_len == 0) {
 				count_on_kind(login, WSMFA_KIND_SMS, out);
 				out->method = WSMFA_KIND_SMS;

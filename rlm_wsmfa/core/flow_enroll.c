@@ -48,7 +48,7 @@ void wsmfa_enroll_wrong(struct wsmfa_login const *login, struct wsmfa_question c
 	out->judgement.kind = question->kind;
 	if (answer->text[0]) {
 		out->judgement.has_guess_mac =
-			wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, answer->text);
+			wsmfa_code_mac(out->judgement.guess_mac, login->macs, login->account->id, "", answer->text);
 	}
 	wsmfa_ask_same(login, question, ticket ? WSMFA_TEXT_NOTE_WRONG_TICKET : WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
@@ -148,7 +148,8 @@ void wsmfa_enroll_sms(struct wsmfa_login const *login, struct wsmfa_question con
 		wsmfa_plan_refuse(out, WSMFA_OUTCOME_EXPIRED, WSMFA_REASON_TIMEOUT, WSMFA_TEXT_REFUSE_EXPIRED);
 		return;
 	}
-	if (!wsmfa_code_mac(mac, login->macs, login->account->id, answer->text) ||
+	/* the number on file now: a code that went to another proves nothing of it */
+	if (!wsmfa_code_mac(mac, login->macs, login->account->id, login->account->phone, answer->text) ||
 	    !wsmfa_hash_equal(mac, question->code_mac)) {
 		wsmfa_enroll_wrong(login, question, answer, out);
 		return;

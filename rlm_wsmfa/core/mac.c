@@ -96,19 +96,24 @@ bool wsmfa_answer_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *
 }
 
 bool wsmfa_code_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys, int64_t account_id,
-		    char const *code)
+		    char const *phone, char const *code)
 {
-	uint8_t octets[8 + WSMFA_ANSWER_MAX];
+	uint8_t octets[8 + WSMFA_ANSWER_MAX + 1 + WSMFA_PHONE_MAX];
 	size_t len = strnlen(code, WSMFA_ANSWER_MAX + 1);
+	size_t const to = strnlen(phone, WSMFA_PHONE_MAX);
 	uint64_t id = (uint64_t)account_id;
 	bool ok = false;
 
-	if (len == 0 || len > WSMFA_ANSWER_MAX)
+	if (len == 0 || len > WSMFA_ANSWER_MAX || to == WSMFA_PHONE_MAX)
 		goto done;
 	for (unsigned i = 0; i < 8; i++)
 		octets[i] = (uint8_t)(id >> (56 - 8 * i));
 	memcpy(octets + 8, code, len);
-	ok = hmac(out, keys->code, octets, 8 + len);
+	if (to > 0) {
+		octets[8 + len++] = '\0'; // neither has one, so that no code runs into a number
+		memcpy(octets + 8 + len, phone, to);
+	}
+	ok = hmac(out, keys->code, octets, 8 + len + to);
 	OPENSSL_cleanse(octets, sizeof(octets));
 done:
 	if (!ok)

@@ -49,11 +49,13 @@ bool wsmfa_answer_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *
 		      uint8_t const state[WSMFA_STATE_LEN], uint8_t const *answer, size_t len);
 
 /**
- * MAC of a code sent out of band, and of a guess (to count the same one once): equal for the same account and normalised text.
+ * MAC of a code sent out of band, and of a guess (to count the same one once): equal for the same account, number and normalised
+ * text. A code that went to a number proves that number and no other, whatever is on file by then.
+ * @param[in] phone where the code went; "" of a guess that is no such code.
  * @param[in] code text of a wsmfa_answer, or as wsmfa_code_digits makes it.
  */
 bool wsmfa_code_mac(uint8_t out[WSMFA_HASH_LEN], struct wsmfa_mac_keys const *keys, int64_t account_id,
-		    char const *code);
+		    char const *phone, char const *code);
 
 /** SHA-256 of a normalised ticket; its 80 random bits need no key and no salt. False unless it is shaped as one. */
 bool wsmfa_ticket_hash(uint8_t out[WSMFA_HASH_LEN], char const *ticket);

@@ -103,6 +103,43 @@ static void the_limit_without_an_app(void **state)
 	login_event(&w, "denied sms_limit");
 }
 
+/* A code proves the number that it went to. One that was replaced meanwhile is neither enrolled nor a way in. */
+static void the_number_is_replaced(void **state)
+{
+	char const *const people[] = { "phone=" PHONE, "sms=" PHONE };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(people); i++) {
+		char old[16];
+
+		login_person(&w, people[i]);
+		login_anew(&w, "{password}");
+		if (i == 0)
+			login_say(&w, "sms");
+		login_expect(&w, "challenge *code sent to *20*");
+		login_fill(&w, "{sms}", old, sizeof(old));
+		wsmfa_mem_replace_phone(w.store, w.person.id, "+358401000099");
+		login_say(&w, old);
+		login_expect(&w, "challenge That code is not right.*99*");
+		login_say(&w, "sms");
+		login_say(&w, "{sms}");
+		login_expect(&w, "accept");
+		assert_string_equal(w.jobs[w.jobs_len - 1].message.phone, "+358401000099");
+		login_anew(&w, "{password}");
+		login_expect(&w, "challenge Enter the code sent to *99*");
+		assert_string_equal(w.jobs[w.jobs_len - 1].message.phone, "+358401000099");
+	}
+	login_from(&w, "127.0.0.2"); // and behind a password
+	login_person(&w, "sms=" PHONE);
+	login_anew(&w, "{password},sms");
+	wsmfa_mem_replace_phone(w.store, w.person.id, "+358401000099");
+	login_anew(&w, "{password},{sms}");
+	login_expect(&w, "reject That code is not right.");
+	wsmfa_mem_replace_phone(w.store, w.person.id, PHONE);
+	login_anew(&w, "{password},{sms}");
+	login_expect(&w, "accept");
+}
+
 static void a_gateway_that_fails(void **state)
 {
 	(void)state;
@@ -134,6 +171,7 @@ int main(void)
 		ONE(changing_the_method_keeps_the_attempts),
 		ONE(sent_again),
 		ONE(the_limit_without_an_app),
+		ONE(the_number_is_replaced),
 		ONE(a_gateway_that_fails),
 	};
 

@@ -100,7 +100,7 @@ static void a_question_that_outlives_its_code(void **state)
 		question.opened_at = w.now;
 		question.expires_at = w.now + 600 * WSMFA_SECOND;
 		question.code_expires_at = w.now + 300 * WSMFA_SECOND;
-		assert_true(wsmfa_code_mac(question.code_mac, &w.service.macs, w.person.id, "123456"));
+		assert_true(wsmfa_code_mac(question.code_mac, &w.service.macs, w.person.id, PHONE, "123456"));
 		wsmfa_answer_parse(&answer, (uint8_t const *)"123456", 6);
 		w.visit->login.at = question.code_expires_at - 1;
 		wsmfa_flow_answer(&w.visit->login, &question, &answer, &plan);

@@ -60,19 +60,32 @@ static void codes(void **state)
 	char text[130];
 
 	(void)state;
-	assert_true(wsmfa_code_mac(mac, &keys, 42, "123456"));
+	assert_true(wsmfa_code_mac(mac, &keys, 42, "", "123456"));
 	assert_hex(mac, sizeof(mac), "46ded548ca4b9bbcd384d3823684212fd4dd7a6b5f5d5753921d7de3b5f00db4");
-	assert_true(wsmfa_code_mac(other, &keys, 43, "123456"));
+	assert_true(wsmfa_code_mac(other, &keys, 43, "", "123456"));
 	assert_false(wsmfa_hash_equal(mac, other));
-	assert_true(wsmfa_code_mac(other, &keys, 42, "1234567"));
+	assert_true(wsmfa_code_mac(other, &keys, 42, "", "1234567"));
 	assert_false(wsmfa_hash_equal(mac, other));
 	memset(text, '1', sizeof(text));
 	text[128] = '\0';
-	assert_true(wsmfa_code_mac(mac, &keys, 42, text));
+	assert_true(wsmfa_code_mac(mac, &keys, 42, "", text));
 	text[128] = '1';
 	text[129] = '\0';
-	assert_false(wsmfa_code_mac(mac, &keys, 42, text));
-	assert_false(wsmfa_code_mac(mac, &keys, 42, ""));
+	assert_false(wsmfa_code_mac(mac, &keys, 42, "", text));
+	assert_false(wsmfa_code_mac(mac, &keys, 42, "", ""));
+
+	/* where it went is part of it, and never runs into the code */
+	assert_true(wsmfa_code_mac(mac, &keys, 42, "+358401234567", "123456"));
+	assert_true(wsmfa_code_mac(other, &keys, 42, "+358401234568", "123456"));
+	assert_false(wsmfa_hash_equal(mac, other));
+	assert_true(wsmfa_code_mac(other, &keys, 42, "", "123456"));
+	assert_false(wsmfa_hash_equal(mac, other));
+	assert_true(wsmfa_code_mac(mac, &keys, 42, "1234567", "12345678"));
+	assert_true(wsmfa_code_mac(other, &keys, 42, "234567", "123456781"));
+	assert_false(wsmfa_hash_equal(mac, other));
+	assert_true(wsmfa_code_mac(other, &keys, 42, "", "123456781234567"));
+	assert_false(wsmfa_hash_equal(mac, other));
+	assert_false(wsmfa_code_mac(mac, &keys, 42, "+1234567890123456", "123456")); // longer than E.164
 }
 
 static void tickets(void **state)
