@@ -317,6 +317,7 @@ static int check_text(CONF_PAIR *cp, struct wsmfa_language *language)
 	char const *name = cf_pair_attr(cp);
 	char const *value = cf_pair_value(cp);
 	char const *bad;
+	char const *lacks;
 
 	for (int id = WSMFA_TEXT_NONE + 1; id < WSMFA_TEXTS; id++) {
 		size_t const len = value ? strlen(value) : 0;
@@ -328,6 +329,12 @@ static int check_text(CONF_PAIR *cp, struct wsmfa_language *language)
 		}
 		if (!wsmfa_text_check(value, &bad)) {
 			cf_log_err_cp(cp, "%s: unknown placeholder at \"%.20s\": docs/texts.md lists them", name, bad);
+			return -1;
+		}
+		lacks = wsmfa_text_lacks((enum wsmfa_text)id, value);
+		if (lacks) {
+			cf_log_err_cp(cp, "%s: the text has to contain \"%s\": write it in, or take the line away for the module's own text",
+				      name, lacks);
 			return -1;
 		}
 		if (strncmp(name, "ask_", 4) == 0 && (len < 2 || strcmp(value + len - 2, ": ") != 0)) {

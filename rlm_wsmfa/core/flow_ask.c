@@ -458,6 +458,6 @@ void wsmfa_flow_text_args(struct wsmfa_login const *login, struct wsmfa_plan con
 	};
 	if (account->exempt_until != WSMFA_TIME_NONE && account->exempt_until != WSMFA_TIME_FOREVER &&
 	    account->exempt_until > login->at) {
-		out->days = (account->exempt_until - login->at) / WSMFA_DAY;
+		out->days = (account->exempt_until - login->at - 1) / WSMFA_DAY + 1;
 	}
 }

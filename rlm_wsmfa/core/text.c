@@ -57,20 +57,111 @@ static char const *value_of(char const *name, size_t len, struct wsmfa_text_args
 	return NULL;
 }
 
+/** One placeholder: "{name}", or of a figure "{name|one|many}" or "{name|none|one|many}". */
+struct placeholder {
+	char const *value; //!< NULL for none of that name
+	bool is_figure;
+	char const *forms; //!< behind the first bar, NULL for none
+	size_t forms_len;
+};
+
+/** @param open its brace, @param close the one that ends it, @param number room for the value of a figure */
+static struct placeholder placeholder_read(char const *open, char const *close, struct wsmfa_text_args const *args,
+					   char number[24])
+{
+	char const *const bar = memchr(open, '|', (size_t)(close - open));
+	struct placeholder p = { .value = value_of(open + 1, (size_t)((bar ? bar : close) - open - 1), args, number) };
+
+	p.is_figure = p.value == number;
+	if (bar) {
+		p.forms = bar + 1;
+		p.forms_len = (size_t)(close - bar - 1);
+	}
+	return p;
+}
+
+/** How many forms there are, and where the one for this value is. */
+static size_t form_find(struct placeholder const *p, char const **form, size_t *len)
+{
+	char const *at[3] = { p->forms };
+	size_t size[3] = { 0 };
+	size_t n = 0;
+	size_t chosen;
+
+	for (size_t i = 0; i < p->forms_len; i++) {
+		if (p->forms[i] != '|') {
+			size[n]++;
+		} else if (++n < 3) {
+			at[n] = p->forms + i + 1;
+		} else {
+			return n + 1;
+		}
+	}
+	if (n > 0 && strcmp(p->value, "1") == 0)
+		chosen = n - 1;
+	else if (n == 2 && strcmp(p->value, "0") == 0)
+		chosen = 0;
+	else
+		chosen = n;
+	*form = at[chosen];
+	*len = size[chosen];
+	return n + 1;
+}
+
 bool wsmfa_text_check(char const *template, char const **bad)
 {
 	struct wsmfa_text_args const none = { 0 };
 	char number[24];
 
-	for (char const *p = strchr(template, '{'); p; p = strchr(p + 1, '{')) {
-		char const *end = strchr(p, '}');
+	for (char const *open = strchr(template, '{'); open; open = strchr(open + 1, '{')) {
+		char const *close = strchr(open, '}');
+		struct placeholder p = { 0 };
+		char const *form;
+		size_t len, forms = 2;
 
-		if (!end || !value_of(p + 1, (size_t)(end - p - 1), &none, number)) {
-			*bad = p;
+		if (close)
+			p = placeholder_read(open, close, &none, number);
+		if (p.value && p.forms)
+			forms = p.is_figure && !memchr(p.forms, '{', p.forms_len) ? form_find(&p, &form, &len) : 0;
+		if (!p.value || (forms != 2 && forms != 3)) {
+			*bad = open;
 			return false;
 		}
 	}
 	return true;
+}
+
+/** What a text is of no use without, or what its readers are promised. */
+static char const *const needed[WSMFA_TEXTS] = {
+	[WSMFA_TEXT_ASK_SMS] = "{phone}",
+	[WSMFA_TEXT_ASK_PUSH_NUMBER] = "{number}",
+	[WSMFA_TEXT_ASK_PUSH_SHOW] = "{show}",
+	[WSMFA_TEXT_ASK_METHOD] = "{methods}",
+	[WSMFA_TEXT_ASK_BANNER] = "{url}",
+	[WSMFA_TEXT_ASK_BANNER_LINK] = "{url}",
+	[WSMFA_TEXT_ASK_ENROLL_TICKET] = "ticket",
+	[WSMFA_TEXT_ASK_ENROLL_METHOD] = "{methods}",
+	[WSMFA_TEXT_ASK_ENROLL_TOTP] = ": {key}.",
+	[WSMFA_TEXT_ASK_ENROLL_SMS] = "{phone}",
+	[WSMFA_TEXT_NOTE_METHODS] = "{methods}",
+	[WSMFA_TEXT_REFUSE_LOCKED] = "{minutes}",
+	[WSMFA_TEXT_REFUSE_ENROLL] = "{url}",
+	[WSMFA_TEXT_REFUSE_SMS_SENT] = "{phone}",
+	[WSMFA_TEXT_BANNER] = "{url}",
+	[WSMFA_TEXT_BANNER_EXEMPT] = "{url}",
+	[WSMFA_TEXT_RECOVERY_LEFT] = "{count}",
+	[WSMFA_TEXT_SMS_CODE] = "{number}",
+};
+
+char const *wsmfa_text_lacks(enum wsmfa_text id, char const *template)
+{
+	char const *const need = id > WSMFA_TEXT_NONE && id < WSMFA_TEXTS ? needed[id] : NULL;
+	char forms[16];
+
+	if (!need || strstr(template, need))
+		return NULL;
+	snprintf(forms, sizeof(forms), "%.*s|", (int)strcspn(need, "}"), need);
+	return need[0] == '{' && strstr(template, forms) ? NULL : need;
 }
 
 /** Cuts at size, but not inside a UTF-8 sequence. */
@@ -94,6 +185,26 @@ static size_t put(char *out, size_t at, size_t size, char const *text, size_t le
 	return at + len;
 }
 
+/** The form of a figure, with the figure in place of each #. */
+static size_t put_form(char *out, size_t at, size_t size, struct placeholder const *p)
+{
+	char const *form = NULL;
+	size_t len = 0;
+
+	(void)form_find(p, &form, &len);
+	while (form && len > 0) {
+		char const *sign = memchr(form, '#', len);
+		size_t const before = sign ? (size_t)(sign - form) : len;
+
+		at = put(out, at, size, form, before, false);
+		if (sign)
+			at = put(out, at, size, p->value, strlen(p->value), true);
+		form += before + (sign ? 1 : 0);
+		len -= before + (sign ? 1 : 0);
+	}
+	return at;
+}
+
 size_t wsmfa_text_render(char *out, size_t size, char const *template, struct wsmfa_text_args const *args)
 {
 	size_t at = 0;
@@ -104,16 +215,18 @@ size_t wsmfa_text_render(char *out, size_t size, char const *template, struct ws
 		char const *open = strchr(template, '{');
 		char const *close = open ? strchr(open, '}') : NULL;
 		char number[24];
-		char const *value;
+		struct placeholder p;
 
 		if (!close) {
 			at = put(out, at, size, template, strlen(template), false);
 			break;
 		}
 		at = put(out, at, size, template, (size_t)(open - template), false);
-		value = value_of(open + 1, (size_t)(close - open - 1), args, number);
-		if (value)
-			at = put(out, at, size, value, strlen(value), true);
+		p = placeholder_read(open, close, args, number);
+		if (p.value && p.forms)
+			at = put_form(out, at, size, &p);
+		else if (p.value)
+			at = put(out, at, size, p.value, strlen(p.value), true);
 		template = close + 1;
 	}
 	out[at] = '\0';

@@ -11,7 +11,8 @@
 
 /*
  * X(id, setting, English). Placeholders: {account} {client} {count} {date} {days} {key} {methods} {minutes} {number}
- * {phone} {show} {url}. A question's text ends in ": " because some clients use it as the prompt.
+ * {phone} {show} {url}. Figures may have forms: {days|one|many}, {days|none|one|many}, in which # is the figure. A question's
+ * text ends in ": " because some clients use it as the prompt.
  */
 #define WSMFA_TEXT_LIST(X) \
 	/* questions */ \
@@ -44,7 +45,7 @@
 	X(NOTE_PUSH_LIMIT, "note_push_limit", "Too many requests were sent to your phone; use another way or wait.") \
 	/* refusals; the reply to a wrong password or an unknown account has no text */ \
 	X(REFUSE_DISABLED, "refuse_disabled", "This account is disabled.") \
-	X(REFUSE_LOCKED, "refuse_locked", "Too many wrong codes. Try again in {minutes} minutes.") \
+	X(REFUSE_LOCKED, "refuse_locked", "Too many wrong codes. Try again in {minutes|a minute|# minutes}.") \
 	X(REFUSE_NO_METHOD, "refuse_no_method", "None of your ways to confirm can be used here. Ask your administrator.") \
 	X(REFUSE_ENROLL, "refuse_enroll", "A second factor is needed to log in. Set it up at {url}") \
 	X(REFUSE_CODE_MISSING, "refuse_code_missing", "Enter your password, a comma and your code in the password field.") \
@@ -64,8 +65,8 @@
 	X(REFUSE_ERROR, "refuse_error", "The login service does not work at the moment. Try again later.") \
 	/* texts of an Access-Accept */ \
 	X(BANNER, "banner", "From {date} a second factor is needed to log in. Set it up at {url}") \
-	X(BANNER_EXEMPT, "banner_exempt", "You are exempt from the second factor for {days} more days. Set it up at {url}") \
-	X(RECOVERY_LEFT, "recovery_left", "You have {count} recovery codes left.") \
+	X(BANNER_EXEMPT, "banner_exempt", "You are exempt from the second factor for {days|one more day|# more days}. Set it up at {url}") \
+	X(RECOVERY_LEFT, "recovery_left", "You have {count|no recovery codes|one recovery code|# recovery codes} left.") \
 	/* to a phone; the code is the only run of digits */ \
 	X(SMS_CODE, "sms_code", "Your login code is {number}. Never tell it to anybody.") \
 	X(PUSH_TITLE, "push_title", "Login of {account}") \
@@ -107,8 +108,11 @@ struct wsmfa_text_args {
 char const *wsmfa_text_setting(enum wsmfa_text id);
 char const *wsmfa_text_english(enum wsmfa_text id);
 
-/** Is every {placeholder} of a template known? If not, *bad points at the first that is not. */
+/** Is every {placeholder} of a template known, and are its forms whole? If not, *bad points at the first that is not. */
 bool wsmfa_text_check(char const *template, char const **bad);
+
+/** What a text has to contain, where a template of it does not; NULL where nothing lacks. */
+char const *wsmfa_text_lacks(enum wsmfa_text id, char const *template);
 
 /**
  * Renders one template. Control characters of values become blanks; nothing of a value is taken for a placeholder.

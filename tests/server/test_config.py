@@ -45,7 +45,7 @@ def test_finnish_texts_are_complete():
     finnish, english = texts_of("fi"), texts_in_code()
     assert finnish.keys() == english.keys()
     for name, text in finnish.items():
-        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", english[name])), name
+        assert sorted(re.findall(r"\{(\w+)[|}]", text)) == sorted(re.findall(r"\{(\w+)[|}]", english[name])), name
         assert text.endswith(": ") == english[name].endswith(": "), name
 
 

@@ -71,6 +71,10 @@ ADDED = {
     "unknown setting of a provider": ("\tpush other {\n\t\ttype = local\n\t\tcolour = red\n\t}\n", "colour"),
     "too many providers": ("".join(f"\tpush p{i} {{\n\t\ttype = local\n\t}}\n" for i in range(31)), "more than 32 providers"),
     "unknown text": ("\ttexts sv {\n\t\tgreeting = \"hej\"\n\t}\n", "greeting"),
+    "a text without its key": ("\ttexts sv {\n\t\task_enroll_totp = \"Koden: \"\n\t}\n", 'has to contain ": {key}."'),
+    "a text without its code": ("\ttexts sv {\n\t\tsms_code = \"Your code.\"\n\t}\n", 'has to contain "{number}"'),
+    "a text without its list": ("\ttexts sv {\n\t\task_method = \"Miten: \"\n\t}\n", 'has to contain "{methods}"'),
+    "forms that are not whole": ("\ttexts sv {\n\t\trecovery_left = \"{count|en}\"\n\t}\n", "{count|en}"),
     "unknown placeholder": ("\ttexts sv {\n\t\task_totp = \"{cdoe}: \"\n\t}\n", "cdoe"),
 }
 

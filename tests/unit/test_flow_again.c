@@ -108,10 +108,12 @@ static void the_last_recovery_code_twice(void **state)
 		login_anew(&w, "{password}");
 		snprintf(text, sizeof(text), "{recovery+%d}", i);
 		login_say(&w, text);
-		login_expect(&w, "accept");
+		login_expect(&w, i == 8 ? "accept You have one recovery code left." : "accept");
 	}
 	login_anew(&w, "{password}");
-	answer_twice("{recovery+9}");
+	login_say(&w, "{recovery+9}");
+	login_expect(&w, "accept You have no recovery codes left.");
+	login_again(&w);
 	login_expect(&w, "accept");
 	assert_int_equal(w.notices_len, 10);
 	login_anew(&w, "{password}");
@@ -214,7 +216,7 @@ static void lock(void)
 	login_setting(&w, "lock_after", "1");
 	login_anew(&w, "{password}");
 	login_say(&w, said);
-	assert_non_null(strstr(w.reply.text, "Try again in 1 minutes"));
+	assert_non_null(strstr(w.reply.text, "Try again in a minute"));
 	w.person = person;
 	w.reply = reply;
 }
@@ -231,7 +233,7 @@ static struct change {
 	{ "totp", NULL, { "{password}" }, disable_totp, "{totp}", "reject None of your ways*" },
 	{ "totp", NULL, { "{password}" }, remove_totp, "{totp}", "reject None of your ways*" },
 	{ "totp", NULL, { "{password}" }, forbid, "{totp}", "reject None of your ways*" },
-	{ "totp", NULL, { "{password}" }, lock, "{totp}", "reject Too many wrong codes. Try again in 1 minutes." },
+	{ "totp", NULL, { "{password}" }, lock, "{totp}", "reject Too many wrong codes. Try again in a minute." },
 	/* not spared by what would spare a first packet */
 	{ "totp", NULL, { "{password}" }, observe, "{wrong}", "challenge That code*" },
 	{ "totp", NULL, { "{password}" }, observe, "{totp}", "accept" },

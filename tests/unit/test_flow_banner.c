@@ -96,7 +96,7 @@ static void who_gets_no_banner_to_answer(void **state)
 		{ "127.0.0.2", "announced", "accept From 2026-01-25*" },
 		{ "127.0.0.3", "announced", "accept From 2026-01-25*" },
 		{ "127.0.0.6", "exempt",
-		  "accept You are exempt from the second factor for 1 more days. Set it up at {url}" },
+		  "accept You are exempt from the second factor for one more day. Set it up at {url}" },
 		{ "127.0.0.6", "observed", "accept" },
 		{ "127.0.0.6", "announced exempt", "challenge From*" },
 		{ "127.0.0.6", "announced totp", "challenge Enter the code*" },

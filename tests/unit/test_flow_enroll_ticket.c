@@ -112,9 +112,9 @@ static void wrong_proofs_wait_too(void **state)
 	login_say(&w, "111111");
 	login_say(&w, "222222");
 	login_say(&w, "333333");
-	login_expect(&w, "reject Too many wrong codes. Try again in 1 minutes.");
+	login_expect(&w, "reject Too many wrong codes. Try again in a minute.");
 	login_anew(&w, "{password}");
-	login_expect(&w, "reject Too many wrong codes. Try again in 1 minutes.");
+	login_expect(&w, "reject Too many wrong codes. Try again in a minute.");
 	login_event(&w, "denied locked");
 }
 

@@ -213,8 +213,13 @@ static void a_session_ends_with_the_announcement(void **state)
 	assert_int_equal(w.reply.session_timeout, 20 * 86400);
 	login_person(&w, "exempt");
 	login_anew(&w, "{password}");
-	login_expect(&w, "accept You are exempt from the second factor for 1 more days*");
+	login_expect(&w, "accept You are exempt from the second factor for one more day*");
 	assert_int_equal(w.reply.session_timeout, 86400);
+	w.now += 23 * WSMFA_HOUR; // a day that has begun is one
+	login_anew(&w, "{password}");
+	login_expect(&w, "accept You are exempt from the second factor for one more day*");
+	assert_int_equal(w.reply.session_timeout, 3600);
+	w.now -= 23 * WSMFA_HOUR;
 	w.now += WSMFA_DAY - WSMFA_SECOND / 2; // a session of no time would be one of any time
 	login_anew(&w, "{password}");
 	assert_int_equal(w.reply.session_timeout, 1);

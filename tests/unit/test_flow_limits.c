@@ -28,6 +28,8 @@ static void ten_in_a_row_wait(void **state)
 		login_say(&w, text);
 		snprintf(text, sizeof(text), "reject Too many wrong codes. Try again in %lld minutes.",
 			 (long long)waits[i]);
+		if (waits[i] == 1)
+			snprintf(text, sizeof(text), "reject Too many wrong codes. Try again in a minute.");
 		login_expect(&w, text);
 		login_event(&w, "failed_second_factor locked");
 		login_anew(&w, "{password}");

@@ -68,6 +68,7 @@ static void every_language_keeps_its_promises(void **state)
 			if (len == 0)
 				fail_msg("%s: no text %s", codes[i], wsmfa_text_setting(id));
 			assert_true(wsmfa_text_check(text, &bad));
+			assert_null(wsmfa_text_lacks(id, text));
 			assert_true(wsmfa_utf8_valid((uint8_t const *)text, len));
 			assert_int_equal(strcmp(text + len - 2, ": ") == 0, is_question(id));
 			/* with the longest values nothing has to be cut */
@@ -75,19 +76,8 @@ static void every_language_keeps_its_promises(void **state)
 			wsmfa_text_reply(reply, &texts, codes[i], true, &id, 1, &args);
 			assert_string_equal(reply, whole);
 		}
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_ENROLL_TOTP], ": {key}."));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_ENROLL_TICKET], "ticket"));
 		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_BANNER], "enroll"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_BANNER], "{url}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_BANNER_LINK], "{url}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_BANNER], "{url}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_BANNER_EXEMPT], "{url}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_REFUSE_ENROLL], "{url}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_NOTE_METHODS], "{methods}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_ASK_SMS], "{phone}"));
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_RECOVERY_LEFT], "{count}"));
 		/* the code is the only run of digits */
-		assert_non_null(strstr(shipped.text[WSMFA_TEXT_SMS_CODE], "{number}"));
 		assert_null(strpbrk(shipped.text[WSMFA_TEXT_SMS_CODE], "0123456789"));
 	}
 }
@@ -109,6 +99,12 @@ static void placeholders(void **state)
 		{ "}{number}", "}42" },
 		{ "{{number}", "" },
 		{ "{url}", "" },
+		{ "{count|one|# many}", "-1 many" },
+		{ "{days|one|# many}", "0 many" },
+		{ "{days|none|one|# many}.", "none." },
+		{ "{minutes|none|one|<#> and #}", "<9223372036854775807> and 9223372036854775807" },
+		{ "{days||one|many}{days|}{days|only}", "only" }, /* the last two are refused when the server starts */
+		{ "{days|a|b|c|d}{nothing|one|many}", "" },
 	};
 	struct wsmfa_text_args const args = { .number = "42", .count = -1, .minutes = INT64_MAX };
 	char out[64];
@@ -189,6 +185,70 @@ static void unknown_placeholders_are_found(void **state)
 	assert_string_equal(bad, "{");
 	assert_false(wsmfa_text_check("{}", &bad));
 	assert_false(wsmfa_text_check("{Url}", &bad));
+	assert_true(wsmfa_text_check("{count|a|b} {days|a|b|c} {minutes||}", &bad));
+	assert_false(wsmfa_text_check("{count|a}", &bad));
+	assert_false(wsmfa_text_check("{count|a|b|c|d}", &bad));
+	assert_false(wsmfa_text_check("{counts|a|b}", &bad));
+	assert_false(wsmfa_text_check("{number|a|b}", &bad)); // no figure, but digits that are shown as they are
+	assert_false(wsmfa_text_check("{count|a|{days}}", &bad));
+	assert_string_equal(bad, "{count|a|{days}}");
+	assert_false(wsmfa_text_check("{count|a|b", &bad));
+}
+
+/* One, none, many, in the languages that are shipped. */
+static void figures_have_forms(void **state)
+{
+	static struct {
+		enum wsmfa_text id;
+		int64_t figure;
+		char const *en, *fi;
+	} const cases[] = {
+		{ WSMFA_TEXT_REFUSE_LOCKED, 1, "Too many wrong codes. Try again in a minute.",
+		  "Liian monta v\xC3\xA4\xC3\xA4r\xC3\xA4\xC3\xA4 koodia. Yrit\xC3\xA4 uudelleen 1 minuutin kuluttua." },
+		{ WSMFA_TEXT_REFUSE_LOCKED, 60, "Too many wrong codes. Try again in 60 minutes.",
+		  "Liian monta v\xC3\xA4\xC3\xA4r\xC3\xA4\xC3\xA4 koodia. Yrit\xC3\xA4 uudelleen 60 minuutin kuluttua." },
+		{ WSMFA_TEXT_BANNER_EXEMPT, 1, "You are exempt from the second factor for one more day. Set it up at U",
+		  "Sinulta ei vaadita toista tunnistetta viel\xC3\xA4 1 p\xC3\xA4iv\xC3\xA4\xC3\xA4n. Ota se k\xC3\xA4ytt\xC3\xB6\xC3\xB6n: U" },
+		{ WSMFA_TEXT_BANNER_EXEMPT, 2, "You are exempt from the second factor for 2 more days. Set it up at U",
+		  "Sinulta ei vaadita toista tunnistetta viel\xC3\xA4 2 p\xC3\xA4iv\xC3\xA4\xC3\xA4n. Ota se k\xC3\xA4ytt\xC3\xB6\xC3\xB6n: U" },
+		{ WSMFA_TEXT_RECOVERY_LEFT, 0, "You have no recovery codes left.",
+		  "Palautuskoodeja ei ole en\xC3\xA4\xC3\xA4 j\xC3\xA4ljell\xC3\xA4." },
+		{ WSMFA_TEXT_RECOVERY_LEFT, 1, "You have one recovery code left.",
+		  "Palautuskoodeja on j\xC3\xA4ljell\xC3\xA4 yksi." },
+		{ WSMFA_TEXT_RECOVERY_LEFT, 9, "You have 9 recovery codes left.",
+		  "Palautuskoodeja on j\xC3\xA4ljell\xC3\xA4 9." },
+	};
+	static struct shipped_texts en, fi;
+
+	(void)state;
+	shipped_texts_read("en", &en);
+	shipped_texts_read("fi", &fi);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct wsmfa_text_args const args = {
+			.url = "U", .count = cases[i].figure, .days = cases[i].figure, .minutes = cases[i].figure
+		};
+		char out[WSMFA_REPLY_MAX];
+
+		wsmfa_text_render(out, sizeof(out), en.text[cases[i].id], &args);
+		assert_string_equal(out, cases[i].en);
+		wsmfa_text_render(out, sizeof(out), fi.text[cases[i].id], &args);
+		assert_string_equal(out, cases[i].fi);
+	}
+}
+
+static void what_a_text_needs(void **state)
+{
+	(void)state;
+	assert_string_equal(wsmfa_text_lacks(WSMFA_TEXT_ASK_ENROLL_TOTP, "Add {key} to your app: "), ": {key}.");
+	assert_null(wsmfa_text_lacks(WSMFA_TEXT_ASK_ENROLL_TOTP, "Key: {key}. Code: "));
+	assert_string_equal(wsmfa_text_lacks(WSMFA_TEXT_SMS_CODE, "Your code is {numbers}"), "{number}");
+	assert_string_equal(wsmfa_text_lacks(WSMFA_TEXT_RECOVERY_LEFT, "Some {days|one|many} left"), "{count}");
+	assert_null(wsmfa_text_lacks(WSMFA_TEXT_RECOVERY_LEFT, "{count}"));
+	assert_null(wsmfa_text_lacks(WSMFA_TEXT_RECOVERY_LEFT, "{count|one|many} left"));
+	assert_string_equal(wsmfa_text_lacks(WSMFA_TEXT_ASK_ENROLL_TICKET, "Kertakoodi: "), "ticket");
+	assert_null(wsmfa_text_lacks(WSMFA_TEXT_REFUSE_BUSY, ""));
+	assert_null(wsmfa_text_lacks(WSMFA_TEXT_NONE, ""));
+	assert_null(wsmfa_text_lacks(WSMFA_TEXTS, ""));
 }
 
 /* ---- languages ---- */
@@ -348,6 +408,8 @@ int main(void)
 		cmocka_unit_test(control_characters_of_values_are_blanks),
 		cmocka_unit_test(any_room),
 		cmocka_unit_test(unknown_placeholders_are_found),
+		cmocka_unit_test(figures_have_forms),
+		cmocka_unit_test(what_a_text_needs),
 		cmocka_unit_test(languages_fall_back),
 		cmocka_unit_test(ascii_unless_the_client_can_more),
 		cmocka_unit_test(a_message_fits),
