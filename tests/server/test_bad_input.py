@@ -153,6 +153,24 @@ def test_bad_answer(place, server, name):
     assert client.ask(person.name, person.code(), reply.state).code == "accept"
 
 
+@pytest.mark.parametrize("enrolled", [False, True], ids=["enrolment", "login"])
+def test_a_code_that_went_to_a_number_that_was_replaced(place, client, server, enrolled):
+    """It proves nothing of the new one: neither is that enrolled by it, nor is it a way in."""
+    old, new = ("+35840888%04d" % next(place.numbers) for _ in range(2))
+    person = place.person(**{"sms" if enrolled else "phone": old})
+    reply = client.ask(person.name, person.password)
+    if not enrolled:
+        reply = client.ask(person.name, "sms", reply.state)
+    code = server.text_code(old)
+    place.sql("update wsmfa.account set phone = %s where id = %s", new, person.id)
+    place.sql("update wsmfa.authenticator set phone = %s where account_id = %s", new, person.id)
+    reply = client.ask(person.name, code, reply.state)
+    assert reply.code == "challenge" and "not right" in reply.message
+    reply = client.ask(person.name, "sms", reply.state)
+    assert client.ask(person.name, server.text_code(new), reply.state).code == "accept"
+    assert place.sql("select phone from wsmfa.authenticator where account_id = %s", person.id) == [(new,)]
+
+
 def test_a_right_code_with_something_behind_is_not_right(place, client):
     person = place.person(totp=True)
     state = question(client, person).state

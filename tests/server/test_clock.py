@@ -1,14 +1,16 @@
 """The server's clock steps by an hour, either way, under running dialogues: nobody gets in by it, and nothing hangs."""
+import base64
 import datetime
 import glob
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
 import world
-from place import MODULE, now
+from place import MODULE, now, totp
 
 
 class Clock:
@@ -74,6 +76,47 @@ def test_an_hour_back(place, clock):
     clock.step(0)
     reply = client.ask(fresh.name, fresh.password)
     assert client.ask(fresh.name, clock.code(fresh), reply.state).code == "accept"
+
+
+@pytest.mark.parametrize("way", ["totp", "sms"])
+def test_an_hour_during_an_enrolment(place, clock, way):
+    """Ahead, the question is over and leaves nothing; back, the same key or code still proves itself, once."""
+    phone = "+35840666%04d" % next(place.numbers)
+    client = clock.server.client()
+
+    def begin(person):
+        asked = client.ask(person.name, person.password)
+        return client.ask(person.name, way, asked.state)
+
+    def proof(reply):
+        if way == "sms":
+            return clock.server.text_code(phone)
+        key = re.search(r": ([A-Z2-7 ]+)\.", reply.message).group(1).replace(" ", "")
+        return totp(base64.b32decode(key + "=" * (-len(key) % 8)), int(world.time.time() + clock.ahead) // 30)
+
+    def methods(person):
+        return place.value("select count(*) from wsmfa.authenticator where account_id = %s", person.id)
+
+    late = place.person(phone=phone)
+    reply = begin(late)
+    clock.step(3600)
+    assert client.ask(late.name, proof(reply), reply.state).code == "reject"
+    place.event(late.name, "expired")
+    assert methods(late) == 0
+    assert client.ask(late.name, proof(reply := begin(late)), reply.state).code == "accept"
+    clock.step(0)
+
+    early = place.person(phone=phone)
+    reply = begin(early)
+    clock.step(-3600)
+    code = proof(reply)
+    assert client.ask(early.name, code, reply.state).code == "accept"
+    assert methods(early) == 1
+    assert client.ask(early.name, code + " ", reply.state).code == "reject", "answered"
+    clock.step(0)
+    reply = client.ask(early.name, early.password)
+    assert reply.code == "challenge"
+    assert client.ask(early.name, code, reply.state).code != "accept", "a code of then"
 
 
 def test_a_push_outlives_no_step(place, clock, recovers, record_property):

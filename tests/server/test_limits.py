@@ -181,6 +181,37 @@ def test_two_hundred_wrong_guesses_at_once(place, make_server):
     assert server.client("127.0.0.2").ask(person.name, f"{person.password},{person.code()}").code == "reject"
 
 
+# Setting: who is sent a text, twice; who is not any more; who still is. Accounts by organization and number.
+SMS = {
+    "sms_max": ("a a", "a", "b"),
+    "sms_number_max": ("a d", "b", "c"),
+    "sms_organization_max": ("a c", "b", "d"),
+    "sms_total_max": ("a e", "c", None),
+}
+
+
+@pytest.mark.parametrize("setting", SMS)
+def test_each_limit_of_text_messages(place, make_server, setting):
+    """Each of the four settings is the limit that its name says, and no other: the rest are as wide as they get."""
+    sent, refused, passes = SMS[setting]
+    before = place.value("select count(*) from wsmfa.sent where channel = 'sms' and at > now() - interval '1 hour'")
+    limits = {"sms_max": 100, "sms_number_max": 100, "sms_organization_max": 0, "sms_total_max": 0}
+    limits[setting] = 2 + (before if setting == "sms_total_max" else 0)
+    server = make_server(settings=limits).start()
+    one, two, three = (place.organization() for _ in range(3))
+    first, second, third = ("+35840777%04d" % next(place.numbers) for _ in range(3))
+    people = {name: place.person(sms=phone, organization=organization) for name, organization, phone in
+              (("a", one, first), ("b", one, first), ("c", one, second), ("d", two, first), ("e", three, third))}
+    client = server.client()
+    for i, name in enumerate(sent.split()):
+        assert "sent to" in client.ask(people[name].name, people[name].password, station=f"{i}").message
+    reply = client.ask(people[refused].name, people[refused].password, station="more")
+    assert reply.code == "reject" and reply.message == "Too many codes were sent. Wait."
+    place.event(people[refused].name, "denied", "sms_limit")
+    if passes:
+        assert "sent to" in client.ask(people[passes].name, people[passes].password, station="other").message
+
+
 def test_append_counts_like_a_dialogue(place, strict):
     person = place.person(totp=True)
     client = strict.client("127.0.0.2")

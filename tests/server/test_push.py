@@ -266,14 +266,41 @@ def test_push_require_number(place, make_server):
     assert pending(place, person) if ask(server.client(), person) else None
 
 
-def test_disabled_while_the_phone_rings(place, server):
-    person = place.person(push=True)
-    client = server.client("127.0.0.3")
-    packet = client.post(wait_mode(client, person))
-    push = pending(place, person)
-    place.sql("update wsmfa.account set disabled_at = now() where id = %s", person.id)
+# What is changed while the phone rings, and the reason for which its approval is worth nothing then.
+MEANWHILE = {
+    "account disabled": ("update wsmfa.account set disabled_at = now() where id = %s", "disabled"),
+    "phone disabled": ("update wsmfa.authenticator set disabled_at = now() where account_id = %s", "no_usable_method"),
+    "phone removed": ("update wsmfa.authenticator set removed_at = now() where account_id = %s", "no_usable_method"),
+    "budget used up": ("with f as (insert into wsmfa.failure (account_id, authenticator_id, at) select account_id, id, now() from "
+                       "wsmfa.authenticator, generate_series(1, 30) where account_id = %s returning account_id) update "
+                       "wsmfa.authenticator a set last_failure_at = now() from f where a.account_id = f.account_id", "no_usable_method"),
+    "pushes forbidden": ("update wsmfa.organization o set allowed_methods = '{totp}' from wsmfa.account a "
+                         "where a.organization_id = o.id and a.id = %s", "no_usable_method"),
+    "moved to where they are": ("with o as (insert into wsmfa.organization (name, allowed_methods) values (gen_random_uuid()::text, "
+                                "'{totp,sms}') returning id) update wsmfa.account a set organization_id = o.id from o where a.id = %s",
+                                "no_usable_method"),
+    "control: nothing": ("select 1 where %s > 0", None),
+}
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.3"], ids=["asked", "wait"])
+@pytest.mark.parametrize("name", MEANWHILE)
+def test_changed_while_the_phone_rings(place, server, name, source):
+    """The decision is that of now: an approval lets nobody in whom the rules of this moment would refuse."""
+    change, reason = MEANWHILE[name]
+    person = place.person(push=True, organization=place.organization())
+    client = server.client(source)
+    if source == "127.0.0.3":
+        packet = client.post(wait_mode(client, person))
+        push = pending(place, person)
+    else:
+        state = ask(client, person).state
+        push = pending(place, person)
+        packet = joins(place, push, lambda: park(client, person, state))
+    place.sql(change, person.id)
     answer(place, push)
-    assert client.wait(packet, 5).code == "reject"
+    assert client.wait(packet, 5).code == ("reject" if reason else "accept")
+    place.event(person.name, *(("denied", reason) if reason else ("accepted", "approved")))
 
 
 def test_the_client_gives_up(place, server):
