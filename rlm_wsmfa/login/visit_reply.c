@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/codec.h"
+#include "core/name.h"
 
 struct wsmfa_origin wsmfa_visit_origin(struct wsmfa_visit const *v)
 {
@@ -93,7 +94,8 @@ static void notice(struct wsmfa_service const *s, struct wsmfa_visit *v, enum ws
 	if (text == WSMFA_TEXT_NONE)
 		return;
 	wsmfa_visit_message(v, &m);
-	snprintf(m.phone, sizeof(m.phone), "%s", v->account.phone);
+	if (wsmfa_phone_allowed(v->account.phone, s->set.sms_prefixes))
+		snprintf(m.phone, sizeof(m.phone), "%s", v->account.phone);
 	wsmfa_visit_message_text(s, v, text, &args, &m);
 	s->outside.notice(s->outside.ctx, &m);
 }

@@ -2,13 +2,15 @@
 
 The stand-in is tests/fake/provider.py. What a fault leads to is in docs/providers.md, "What became of a message".
 """
+import base64
+import json
 import re
 import time
 import urllib.parse
 
 import pytest
 
-from place import wait_for, world
+from place import totp, wait_for, world
 from standin import Fake
 
 # A provider's section, with the stand-in's address as URL; the request that makes a phone ring.
@@ -141,6 +143,36 @@ def test_a_gateway_that_misbehaves(place, servers, fake, vendor, fault):
         reply = client.ask(person.name, "totp", reply.state)
     assert client.ask(person.name, person.code(), reply.state).code == "accept"
     fake.reset()
+
+
+@pytest.mark.parametrize("hook", [False, True], ids=["by SMS", "by the hook"])
+def test_the_person_is_told(place, make_server, fake, hook):
+    """Out of band, of a new authenticator and of a recovery code that was used: at the number on file, or by the hook alone."""
+    fake.reset()
+    phone = "+35840999%04d" % next(place.numbers)
+    server = make_server(settings={"notify_url": f'"{fake.url}/notify"'} if hook else {}).start()
+    person = place.person(phone=phone, recovery=True)
+    client = server.client()
+
+    def told():
+        if hook:
+            return [json.loads(r["body"]) for r in fake.requests("/notify", "POST")]
+        return [{"account": person.name, "text": t["text"]} for t in server.texts(phone)]
+
+    reply = client.ask(person.name, "totp", client.ask(person.name, person.password).state)
+    key = re.search(r": ([A-Z2-7 ]+)\.", reply.message).group(1).replace(" ", "")
+    code = totp(base64.b32decode(key + "=" * (-len(key) % 8)), int(time.time() // 30))
+    assert client.ask(person.name, code, reply.state).code == "accept"
+    wait_for(lambda: len(told()) == 1, "the person is told of the new authenticator")
+    assert told()[0]["account"] == person.name and "was added to your account" in told()[0]["text"]
+    state = client.ask(person.name, "recovery", client.ask(person.name, person.password).state).state
+    reply = client.ask(person.name, person.recovery[0], state)
+    assert reply.code == "accept" and reply.message == "You have 9 recovery codes left."
+    wait_for(lambda: len(told()) == 2, "the person is told of the recovery code")
+    assert told()[1]["account"] == person.name and "recovery code of your account was used" in told()[1]["text"]
+    for item in told():
+        assert not re.search(r"\d", item["text"]) and person.recovery[0] not in str(item)
+    assert hook == (server.texts(phone) == [])
 
 
 def push_person(place, vendor, **traits):

@@ -131,6 +131,19 @@ static void the_first_code_confirms(void **state)
 	login_expect(&w, "challenge Enter the code from your authenticator app*:");
 }
 
+/* What is told goes to no number that no code would go to; the hook, where there is one, is told all the same. */
+static void no_notice_to_a_number_that_may_not_be_written_to(void **state)
+{
+	(void)state;
+	login_person(&w, "phone=" PHONE);
+	login_setting(&w, "sms_prefixes", "+46");
+	login_say(&w, "{password}");
+	login_say(&w, "{shown}");
+	login_expect(&w, "accept");
+	assert_int_equal(w.notices_len, 1);
+	assert_string_equal(w.notices[0].phone, "");
+}
+
 static void the_step_of_the_proof_is_burnt(void **state)
 {
 	char code[16];
@@ -210,13 +223,10 @@ static void an_abandoned_enrolment_leaves_nothing(void **state)
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
-		ONE(grace_begins_with_enforcement),
-		ONE(the_key_can_be_typed),
-		ONE(the_first_code_confirms),
-		ONE(the_step_of_the_proof_is_burnt),
-		ONE(a_wrong_proof_keeps_the_key),
-		ONE(three_wrong_proofs_leave_nothing),
-		ONE(an_abandoned_enrolment_leaves_nothing),
+		ONE(grace_begins_with_enforcement),    ONE(the_key_can_be_typed),
+		ONE(the_first_code_confirms),          ONE(no_notice_to_a_number_that_may_not_be_written_to),
+		ONE(the_step_of_the_proof_is_burnt),   ONE(a_wrong_proof_keeps_the_key),
+		ONE(three_wrong_proofs_leave_nothing), ONE(an_abandoned_enrolment_leaves_nothing),
 	};
 	static struct CMUnitTest tests[LENGTH(single) + LENGTH(firsts)];
 	static char names[LENGTH(firsts)][96];
