@@ -53,7 +53,8 @@ CHANGES = {
                           "set enforce_from = excluded.enforce_from",
     "enforcement moves to the day after tomorrow":
         "insert into wsmfa.organization_schedule (organization_id, announce_from, enforce_from) "
-        "select organization_id, now() + interval '1 day', now() + interval '2 days' from wsmfa.account where id = {id}",
+        "select organization_id, now() + interval '1 day', now() + interval '2 days' from wsmfa.account where id = {id} "
+        "on conflict (organization_id) do update set announce_from = excluded.announce_from, enforce_from = excluded.enforce_from",
 }
 
 
