@@ -1,6 +1,7 @@
 """One code, one question, one login: replays, and repeats after a fail-over. Many at once: test_races.py."""
 import pytest
 
+import world
 from faults import at_once
 from place import wait_for
 
@@ -35,6 +36,28 @@ def test_a_fail_over_of_a_wrong_answer_gets_the_same_question(place, server, mak
     assert second.client().ask(person.name, person.code(), two.state).code == "accept"
     place.event(person.name, "accepted")
     assert len([e for e in place.events(person.name) if e["reason"] == "wrong_code"]) == 1
+
+
+def test_a_fail_over_after_a_gateway_that_is_down(place, make_server):
+    """What was asked instead of the code that never came is asked again, and with the same State."""
+    sections = f"""
+	sms down {{
+		type = http
+		url = 'http://127.0.0.1:{world.free_port()}/'
+		body = 'to={{to}}&text={{text}}'
+		success = '^200 '
+	}}
+"""
+    one, two = (make_server(sections=sections).start().client() for _ in range(2))
+    person = place.person(totp=True, sms="+35840222%04d" % next(place.numbers))
+    state = one.ask(person.name, person.password).state
+    first = one.ask(person.name, "sms", state)
+    assert first.message.startswith("That way does not work at the moment. Enter the code from your authenticator app")
+    again = two.ask(person.name, "sms", state)
+    assert (again.message, again.state) == (first.message, first.state)
+    place.event(person.name, "challenged", "provider_down")
+    assert [e["reason"] for e in place.events(person.name)].count("provider_down") == 1
+    assert two.ask(person.name, person.code(), again.state).code == "accept"
 
 
 def test_both_servers_at_the_same_time(place, server, make_server):
