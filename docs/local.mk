@@ -4,6 +4,7 @@ nobase_dist_doc_DATA =
 nobase_dist_doc_DATA += docs/benchmarks.md
 nobase_dist_doc_DATA += docs/benchmarks/login.json
 nobase_dist_doc_DATA += docs/benchmarks/login.svg
+nobase_dist_doc_DATA += docs/benchmarks/parked.json
 nobase_dist_doc_DATA += docs/clients/README.md
 nobase_dist_doc_DATA += docs/clients/cisco-asa.md
 nobase_dist_doc_DATA += docs/clients/cisco-ios.md
