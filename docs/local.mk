@@ -2,6 +2,7 @@
 # A line for each file: nobase_dist_doc_DATA += docs/...; what holds it against the code: dist_check_SCRIPTS += tests/docs/...
 nobase_dist_doc_DATA =
 nobase_dist_doc_DATA += docs/benchmarks.md
+nobase_dist_doc_DATA += docs/benchmarks/growth.json
 nobase_dist_doc_DATA += docs/benchmarks/login.json
 nobase_dist_doc_DATA += docs/benchmarks/login.svg
 nobase_dist_doc_DATA += docs/benchmarks/parked.json
