@@ -6,4 +6,5 @@
 #define WSMFA_RADDBDIR "/"
 #define LIST_HEAD(name, type) struct name { struct type *lh_first; }
 #define LIST_ENTRY(type) struct { struct type *le_next, **le_prev; }
+#define LIST_FOREACH(var, head, field) for ((var) = (head)->lh_first; (var); (var) = (var)->field.le_next)
 #define SLIST_FOREACH(var, head, field) for ((var) = (head)->slh_first; (var); (var) = (var)->field.sle_next)
