@@ -334,7 +334,7 @@ static void tail_read(int fd, char *output)
 
 bool ctl_run(char const *user, char const *input, char *output, char const *const *command)
 {
-	FILE *in = tmpfile();
+	FILE *in;
 	int out[2], status = -1;
 	sigset_t before;
 	pid_t pid;
@@ -344,6 +344,7 @@ bool ctl_run(char const *user, char const *input, char *output, char const *cons
 		snprintf(output, CTL_OUTPUT_MAX, "it was stopped by signal %d", (int)stopped);
 		return false;
 	}
+	in = tmpfile();
 	/* A file and not a pipe: whoever does not read it all can't make us wait. */
 	if (!in || (input && fputs(input, in) < 0) || fflush(in) != 0 || lseek(fileno(in), 0, SEEK_SET) != 0 ||
 	    pipe(out) != 0) {
