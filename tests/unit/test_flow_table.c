@@ -225,13 +225,15 @@ static void a_last_cell(void **state)
 /* A row may hold any word: what is no question of ours is answered by nobody. */
 static void a_question_of_no_kind(void **state)
 {
-	static enum wsmfa_question_kind const kinds[] = { WSMFA_ASK_NONE, WSMFA_ASKS, WSMFA_ASKS + 1 };
+	static int const kinds[] = { WSMFA_ASK_NONE, WSMFA_ASKS, WSMFA_ASKS + 1 };
 	struct login_world w;
 
 	(void)state;
 	arrive(&w, WSMFA_ASK_TOTP);
 	for (size_t i = 0; i < LENGTH(kinds); i++) {
-		struct wsmfa_question const question = { .kind = kinds[i], .attempt = 1, .opened_at = w.now };
+		struct wsmfa_question const question = { .kind = (enum wsmfa_question_kind)kinds[i],
+							 .attempt = 1,
+							 .opened_at = w.now };
 		struct wsmfa_answer answer;
 		struct wsmfa_plan plan;
 
