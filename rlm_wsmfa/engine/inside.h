@@ -39,6 +39,7 @@ struct wsmfa_push {
 	bool reporting; //!< its end is on the way to the database
 	bool in_flight; //!< that statement is out
 	bool held;      //!< in use: not to be freed
+	bool told;      //!< a notification of it has come
 };
 TAILQ_HEAD(wsmfa_push_list, wsmfa_push);
 
@@ -120,7 +121,7 @@ void wsmfa_forget_woken(struct wsmfa_engine *, bool all);
 /** The waiter asks or waits for its challenge's push. Takes the job's message, if any. */
 void wsmfa_push_join(struct wsmfa_waiter *);
 void wsmfa_push_leave(struct wsmfa_waiter *);
-/** The row of this challenge has changed, says the database. */
+/** The row of this challenge may have changed: it is looked up. */
 void wsmfa_push_notified(struct wsmfa_engine *, int64_t challenge_id);
 /** Asks the database about what is waited for, and tells it what ended. */
 void wsmfa_push_tick(struct wsmfa_engine *);

@@ -133,6 +133,14 @@ static void push_ask(struct wsmfa_push *push, struct wsmfa_waiter *w)
 		push_ended(e, push->node.key, WSMFA_DELIVERY_FAILED, false);
 }
 
+/** Its row is looked up before all others. */
+static void push_check_first(struct wsmfa_engine *e, struct wsmfa_push *push)
+{
+	push->checked_at_ms = 0;
+	TAILQ_REMOVE(&e->waited_for, push, link);
+	TAILQ_INSERT_HEAD(&e->waited_for, push, link);
+}
+
 void wsmfa_push_join(struct wsmfa_waiter *w)
 {
 	static struct wsmfa_woken const failed = { .finished = true };
@@ -153,38 +161,43 @@ void wsmfa_push_join(struct wsmfa_waiter *w)
 	while (w->push_next)
 		wsmfa_wake(w->push_next, &superseded);
 	/* The answer may have come between the row's last look and now. */
-	push->checked_at_ms = 0;
-	TAILQ_REMOVE(&e->waited_for, push, link);
-	TAILQ_INSERT_HEAD(&e->waited_for, push, link);
+	push_check_first(e, push);
 	if (w->kind == WSMFA_JOB_PUSH)
 		push_ask(push, w);
 }
 
+static void push_check(struct wsmfa_engine *e);
+
+/** Whoever may connect to the database may say so: the row is asked before anybody's waiting ends. */
 void wsmfa_push_notified(struct wsmfa_engine *e, int64_t challenge_id)
 {
-	struct wsmfa_woken answered = { .delivery = WSMFA_DELIVERY_FAILED };
 	struct wsmfa_push *push = push_find(e, challenge_id);
 
-	if (!push)
+	if (!push || !push->waiters)
 		return;
-	if (push->reporting) {
-		/* Our own report, which the database tells before it says that the report is written. */
-		answered.finished = true;
-		answered.delivery = push->delivery;
-	}
-	push_wake(e, push, &answered);
+	push->told = true;
+	push_check_first(e, push);
+	push_check(e);
 }
 
 static void on_checked(void *ctx, enum wsmfa_db_result result, int64_t const *ids, size_t ids_len)
 {
+	static struct wsmfa_woken const answered = { .delivery = WSMFA_DELIVERY_FAILED };
 	struct wsmfa_engine *e = ctx;
 
 	e->checking = false;
-	for (size_t i = 0; result == WSMFA_DB_OK && i < ids_len; i++) {
-		if (push_find(e, ids[i]))
-			e->count.caught_up++;
-		wsmfa_push_notified(e, ids[i]);
+	if (result != WSMFA_DB_OK)
+		return;
+	for (size_t i = 0; i < ids_len; i++) {
+		struct wsmfa_push *push = push_find(e, ids[i]);
+
+		/* Of what is reported, the end of the report wakes, and says more. */
+		if (!push || push->reporting)
+			continue;
+		e->count.caught_up += !push->told;
+		push_wake(e, push, &answered);
 	}
+	push_check(e);
 }
 
 /** Looks up the ones that were not looked up for a while, or never, or not since the connection came back. */
@@ -196,6 +209,8 @@ static void push_check(struct wsmfa_engine *e)
 	struct wsmfa_out list;
 	struct wsmfa_push *push;
 
+	if (e->checking || !e->db_ops->up(e->db))
+		return;
 	wsmfa_out_init(&list, text, sizeof(text));
 	for (int n = 0; n < CHECK_MAX && (push = TAILQ_FIRST(&e->waited_for)); n++) {
 		if (push->checked_at_ms + CHECK_MS > now && push->checked_at_ms >= e->up_at_ms && push->checked_at_ms)
@@ -284,8 +299,7 @@ void wsmfa_push_tick(struct wsmfa_engine *e)
 		else if (e->db_ops->up(e->db) && ++out)
 			report_send(e, push);
 	}
-	if (!e->checking && e->db_ops->up(e->db))
-		push_check(e);
+	push_check(e);
 }
 
 void wsmfa_push_free_all(struct wsmfa_engine *e)

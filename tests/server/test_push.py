@@ -376,6 +376,20 @@ def test_ends_with_requests_parked(place, make_server):
     assert server.radiusd.process.returncode in (0, -signal.SIGTERM)
 
 
+def test_a_wake_up_that_lies(place, server):
+    """Whoever may connect to the database may send one: nobody's login ends by it, and the phone's answer still counts."""
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    for _ in range(3):
+        place.sql("select pg_notify('wsmfa_answer', %s)", str(push[0]))
+        assert client.wait(packet, 0.3) is None
+    assert pushes(place, person)[-1][2] == "pending"
+    answer(place, push)
+    assert client.wait(packet, 5).code == "accept"
+
+
 def test_the_engines_connection_is_cut(place, server):
     """A wake-up is only a hint: after a lost LISTEN the engine looks for itself."""
     person = place.person(push=True)

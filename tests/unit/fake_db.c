@@ -10,6 +10,7 @@
 
 #define KEPT_MAX 20000
 #define IDS_MAX  65536
+#define ROWS_MAX 1048576
 
 struct pending {
 	struct pending *next;
@@ -33,8 +34,9 @@ static bool is_up;
 static enum wsmfa_db_result result;
 static char *kept[KEPT_MAX];
 static size_t kept_len;
-static int64_t notifies[IDS_MAX], answered[IDS_MAX];
-static size_t notifies_len, answered_len;
+static int64_t notifies[IDS_MAX];
+static size_t notifies_len;
+static bool answered[ROWS_MAX];
 
 void fake_db_reset(void)
 {
@@ -43,7 +45,8 @@ void fake_db_reset(void)
 	result = WSMFA_DB_OK;
 	while (kept_len)
 		free(kept[--kept_len]);
-	notifies_len = answered_len = 0;
+	notifies_len = 0;
+	memset(answered, 0, sizeof(answered));
 	pthread_mutex_unlock(&lock);
 }
 
@@ -63,6 +66,12 @@ void fake_db_set_up(bool up)
 
 void fake_db_notify(int64_t id)
 {
+	fake_db_answer(id);
+	fake_db_lie(id);
+}
+
+void fake_db_lie(int64_t id)
+{
 	pthread_mutex_lock(&lock);
 	if (notifies_len < IDS_MAX)
 		notifies[notifies_len++] = id;
@@ -73,7 +82,8 @@ void fake_db_notify(int64_t id)
 void fake_db_answer(int64_t id)
 {
 	pthread_mutex_lock(&lock);
-	answered[answered_len++] = id;
+	if (id >= 0 && id < ROWS_MAX)
+		answered[id] = true;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -118,14 +128,18 @@ bool fake_db_wait(char const *text, size_t n)
 	return ok;
 }
 
-/** Is the id in a text like {1,2,3}? */
-static bool listed(char const *ids, int64_t id)
+/** Those of a text like {1,2,3} that are answered. */
+static size_t which_answered(char const *ids, int64_t *found)
 {
+	size_t n = 0;
+
 	for (; *ids; ids++) {
-		if ((*ids == '{' || *ids == ',') && strtoll(ids + 1, NULL, 10) == id)
-			return true;
+		int64_t id = *ids == '{' || *ids == ',' ? strtoll(ids + 1, NULL, 10) : -1;
+
+		if (id >= 0 && id < ROWS_MAX && answered[id] && n < IDS_MAX)
+			found[n++] = id;
 	}
-	return false;
+	return n;
 }
 
 static void finish(struct pending *p)
@@ -136,10 +150,7 @@ static void finish(struct pending *p)
 
 	pthread_mutex_lock(&lock);
 	r = is_up ? result : WSMFA_DB_DOWN;
-	for (size_t i = 0; p->answers && i < answered_len; i++) {
-		if (listed(p->ids, answered[i]))
-			found[n++] = answered[i];
-	}
+	n = which_answered(p->ids, found);
 	pthread_mutex_unlock(&lock);
 	p->done(p->ctx, r, found, n);
 	free(p->ids);

@@ -11,8 +11,10 @@ extern struct wsmfa_db_ops const fake_db;
 void fake_db_reset(void);
 /** The connection goes or comes back. */
 void fake_db_set_up(bool up);
-/** Sends a notification of wsmfa_answer. */
+/** This push is answered, and a notification of wsmfa_answer says so. */
 void fake_db_notify(int64_t id);
+/** The notification alone. */
+void fake_db_lie(int64_t id);
 /** From now on push_answered tells that this push is answered. */
 void fake_db_answer(int64_t id);
 /** The next statements end like this. */

@@ -145,6 +145,30 @@ static void notification_wakes_who_waits(void **state)
 	world_end(&w);
 }
 
+/** Any role of the database may send one: the row says whether the phone has answered. */
+static void notification_that_lies_wakes_nobody(void **state)
+{
+	struct world w;
+	struct wsmfa_job job;
+	struct fake_request request;
+
+	(void)state;
+	world_start(&w);
+	job = job_of(WSMFA_JOB_WAIT, 8, 60000);
+	assert_int_equal(wsmfa_engine_park(w.engine, &job), WSMFA_PARK_OK);
+	request = fake_host_park(&w.host, 2, job.ticket);
+	assert_true(fake_db_wait("{8}", 1));
+	for (size_t i = 2; i < 5; i++) {
+		fake_db_lie(8);
+		assert_true(fake_db_wait("{8}", i));
+	}
+	not_answered(&w);
+	fake_db_notify(8);
+	answered(&w, &request);
+	assert_int_equal(w.engine->count.caught_up, 0);
+	world_end(&w);
+}
+
 static void outcome_before_the_ticket(void **state)
 {
 	struct world w;
@@ -497,6 +521,7 @@ int main(void)
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(push_starts_and_wakes),
 		cmocka_unit_test(notification_wakes_who_waits),
+		cmocka_unit_test(notification_that_lies_wakes_nobody),
 		cmocka_unit_test(outcome_before_the_ticket),
 		cmocka_unit_test(every_copy_is_answered),
 		cmocka_unit_test(the_newest_copies_are_kept),
