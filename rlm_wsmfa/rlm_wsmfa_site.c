@@ -316,10 +316,23 @@ static int check_name(rlm_wsmfa_t const *inst, CONF_SECTION *config)
 	return 0;
 }
 
+/** A listener outside of every virtual server leads to sections outside of them, or to those of a server without a name. */
+static int check_outside(rlm_wsmfa_t const *inst, CONF_SECTION *config)
+{
+	for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, "listen"); cs; cs = cf_subsection_find_next(config, cs, "listen")) {
+		if (!is_auth_listener(cs) || cf_section_value_find(cs, "virtual_server") || is_unguarded(inst, "default")) continue;
+		cf_log_err_cs(cs,
+			      "a listen section outside of every site answers logins, and its site has no name to check it by: write "
+			      "virtual_server = SITE in it, or move it into the site");
+		return -1;
+	}
+	return 0;
+}
+
 /** Every virtual server that uses the module is checked; every other one that answers logins must be meant to. */
 int wsmfa_sites_judge(rlm_wsmfa_t const *inst, CONF_SECTION *config)
 {
-	if (check_name(inst, config) < 0) return -1;
+	if (check_name(inst, config) < 0 || check_outside(inst, config) < 0) return -1;
 	for (CONF_SECTION *cs = cf_subsection_find_next(config, NULL, "server"); cs;
 	     cs = cf_subsection_find_next(config, cs, "server")) {
 		bool const answering = answers(config, cs);

@@ -225,6 +225,9 @@ REFUSED_BESIDE = {
         "client elsewhere {\n\tipaddr = 127.0.0.11\n\tsecret = elsewhere\n\tvirtual_server = other\n}\n")}, ["other"]),
     "a listener that is sent to another site": ({"edit": all_of(OTHER_SITE, outside(
         "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 40999\n\tvirtual_server = other\n}\n"))}, ["other"]),
+    **{f"a listener outside of every site, {what}": ({"edit": outside(
+        f"{server}authorize {{\n{ACCEPT}}}\n{end}listen {{\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 40999\n}}\n")}, ["listen", "virtual_server"])
+       for what, server, end in (("and sections outside", "", ""), ("and a site without a name", "server {\n", "}\n"))},
     **{f"a policy {name}": ({"files": {"policy.d/mine": f"{name} {{\n\tok\n}}\n"}}, [name, "in place of the module"])
        for name in ("wsmfa", "wsmfa.post-auth")},
 }
@@ -242,6 +245,8 @@ def test_a_client_of_a_site_that_is_meant(place, make_server, people):
     """Named in unguarded_sites, or without authorize, another site is no reason to refuse."""
     more, _ = REFUSED_BESIDE["a client that is sent to another site"]
     make_server(**more, settings={"unguarded_sites": "other"}).start().stop()
+    bare, _ = REFUSED_BESIDE["a listener outside of every site, and sections outside"]
+    make_server(**bare, settings={"unguarded_sites": "default"}).start().stop()
     make_server(**{**more, "edit": outside("server other {\naccounting {\n\tok\n}\n}\n")}).start()
 
 
