@@ -67,8 +67,9 @@ enum wsmfa_open_status {
 struct wsmfa_opened {
 	enum wsmfa_open_status status;
 	int64_t challenge_id;
-	char number[8];          //!< of the joined push, "" for none.
-	wsmfa_time_t expires_at; //!< of the joined or reused question, else as asked.
+	char number[8];               //!< of the joined push, "" for none.
+	wsmfa_time_t expires_at;      //!< of the joined or reused question, else as asked.
+	wsmfa_time_t code_expires_at; //!< when the joined push ends.
 };
 
 /** A question as it was taken: this packet alone may answer it. */

@@ -186,7 +186,7 @@ static void joined(struct wsmfa_service const *s, struct wsmfa_visit *v, struct 
 		ask->text = ask->number[0] ? WSMFA_TEXT_ASK_PUSH_NUMBER : WSMFA_TEXT_ASK_PUSH;
 		wsmfa_visit_conclude(s, v, NULL, true, reply);
 	} else {
-		wsmfa_visit_wait_for_phone(s, v, ticket, v->at + s->set.push_timeout, reply);
+		wsmfa_visit_wait_for_phone(s, v, ticket, opened->code_expires_at, reply);
 	}
 }
 

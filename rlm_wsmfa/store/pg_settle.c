@@ -10,7 +10,7 @@
 #define SETTLE_PUSH     "wsmfa_settle_push"
 
 #define LOGIN_LEN       sizeof(((struct wsmfa_question *)0)->login)
-#define OPENED_COLUMNS  4
+#define OPENED_COLUMNS  5
 #define SETTLED_COLUMNS 9
 #define WAITED_COLUMNS  3
 
@@ -87,6 +87,7 @@ bool wsmfa_pg_decode_opened(PGresult const *result, struct wsmfa_opened *out, st
 	out->challenge_id = wsmfa_pg_get_int_or(r, 1, INT64_MAX, 0);
 	wsmfa_pg_get_text(r, out->number, sizeof(out->number));
 	out->expires_at = wsmfa_pg_get_time(r);
+	out->code_expires_at = wsmfa_pg_get_time(r);
 	if (!r->bad)
 		return true;
 	memset(out, 0, sizeof(*out));

@@ -44,7 +44,7 @@ char const wsmfa_pg_prepare[] =
 	   digest waiter sealed banner, 5 limits, instead of */
 	"PREPARE wsmfa_open (timestamptz, int8, text, text, text, text, bytea, bytea, int4, timestamptz, int8, bool, bytea, "
 	"timestamptz, text, text, text, bytea, int8, bytea, bool, int4, int4, int4, int4, int4, int8) AS "
-	"SELECT status, challenge_id, number, expires_at FROM wsmfa.challenge_open($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+	"SELECT status, challenge_id, number, expires_at, code_expires_at FROM wsmfa.challenge_open($1, $2, $3, $4, $5, $6, $7, $8, $9, "
 	"$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27);"
 
 	/* at account client station service challenge verdict kind authenticators step drift guess sent? recovery ticket enroll

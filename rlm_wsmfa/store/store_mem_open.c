@@ -86,6 +86,7 @@ static enum wsmfa_open_status push_status(struct wsmfa_mem *m, struct wsmfa_orig
 				c->waiter = o->waiter;
 			out->challenge_id = c->q.id;
 			out->expires_at = c->q.expires_at;
+			out->code_expires_at = c->q.code_expires_at;
 			MEM_COPY(out->number, c->q.number);
 			return WSMFA_OPEN_JOINED;
 		}

@@ -47,6 +47,28 @@ static void the_same_login_at_two_servers(void **state)
 	assert_int_equal(w.events_len, 2);
 }
 
+/** A client that asks anew waits as long as the phone may ring, and no longer. */
+static void the_same_login_waits_no_longer(void **state)
+{
+	struct wsmfa_visit *older;
+
+	(void)state;
+	login_person(&w, "push");
+	w.client.mode = WSMFA_MODE_WAIT;
+	login_say(&w, "{password}");
+	login_expect(&w, "park");
+	older = login_keep(&w);
+	w.now += 20 * WSMFA_SECOND;
+	login_again(&w);
+	login_expect(&w, "park");
+	assert_int_equal(w.jobs_len, 2);
+	assert_int_equal(w.jobs[1].kind, WSMFA_JOB_WAIT);
+	assert_int_equal(w.jobs[1].challenge_id, w.jobs[0].challenge_id);
+	assert_int_equal(w.jobs[1].wake_at, w.jobs[0].wake_at);
+	assert_int_equal(w.jobs[1].expires_at, w.jobs[0].expires_at);
+	wsmfa_visit_free(older);
+}
+
 static void enter_comes_to_two_servers(void **state)
 {
 	struct wsmfa_visit *older;
@@ -130,9 +152,13 @@ static void a_denial_said_again(void **state)
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
-		ONE(another_login_while_one_is_pending), ONE(the_same_login_at_two_servers),
-		ONE(enter_comes_to_two_servers),         ONE(enter_again_after_it_is_settled),
-		ONE(enter_again_after_nobody_answered),  ONE(a_denial_said_again),
+		ONE(another_login_while_one_is_pending),
+		ONE(the_same_login_at_two_servers),
+		ONE(the_same_login_waits_no_longer),
+		ONE(enter_comes_to_two_servers),
+		ONE(enter_again_after_it_is_settled),
+		ONE(enter_again_after_nobody_answered),
+		ONE(a_denial_said_again),
 	};
 
 	return _cmocka_run_group_tests("flow push once", tests, LENGTH(tests), NULL, NULL);

@@ -81,7 +81,7 @@ static struct column const question_row[] = {
 
 static struct column const opened_row[] = {
 	WORD("status", "joined"), { "challenge_id", PG_INT8, "\0\0\0\0\0\0\0\1", 8, true }, TEXT("number", "42"),
-	TIME("expires_at"),
+	TIME("expires_at"), TIME("code_expires_at"),
 };
 
 static struct column const settled_row[] = {
