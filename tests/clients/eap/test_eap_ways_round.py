@@ -5,7 +5,7 @@ import pytest
 
 from eapol import CERTIFICATE, KEY, MODULES, SITE, Phone, access_point, connect, logged
 from peer import IDENTITY, TTLS, Peer, avp, pap
-from place import world
+from place import wait_for, world
 
 CALLING_STATION_ID, NAS_IP_ADDRESS, STATE, NAS_IDENTIFIER = 31, 4, 24, 32
 NOBODY = "bad_request, EAP without an inner identity"
@@ -102,6 +102,22 @@ def test_without_message_authenticator(wifi):
             peer = Peer(client, "anonymous")
             reply = client.send(peer.packet(peer.eap(IDENTITY, b"anonymous")), 5 if signed else 0.5)
         assert (reply is not None) == signed
+
+
+def test_the_last_packet_goes_twice(place, wifi):
+    """As a new packet, from another port, while the phone rings: the conversation is over, and one login gets the answer."""
+    person = place.person(push=True)
+    with wifi.client() as client, wifi.client() as again:
+        peer = Peer(client, "anonymous").handshake()
+        peer.tls.write(pap(person.name, person.password))
+        last = peer.eap(TTLS, b"\0" + peer.outgoing.read())
+        packet = client.post(peer.packet(last))
+        push = wait_for(lambda: place.value("select max(id) from wsmfa.challenge where account_id = %s", person.id), "the phone rings")
+        assert again.send(peer.packet(last)).code == "reject"
+        assert client.wait(packet, 0.3) is None
+        place.sql("select wsmfa.answer_push(%s, true)", push)
+        assert client.wait(packet, 5).code == "accept"
+    assert place.value("select count(*) from wsmfa.sent where account_id = %s", person.id) == 1
 
 
 # What a tunnel brings along
