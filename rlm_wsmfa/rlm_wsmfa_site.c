@@ -385,14 +385,26 @@ static int check_client_windows(rlm_wsmfa_t const *inst, CONF_SECTION *holder)
 {
 	for (CONF_SECTION *cs = cf_subsection_find_next(holder, NULL, "client"); cs;
 	     cs = cf_subsection_find_next(holder, cs, "client")) {
-		CONF_PAIR *cp = cf_pair_find(cs, "response_window");
-		long const window = cp && cf_pair_value(cp) ? atol(cf_pair_value(cp)) : 0;
+		char const *value = cf_section_value_find(cs, "response_window");
+		double const window = value ? strtod(value, NULL) : 0;
 
-		if (window > 0 && window < (long)inst->push_timeout + 5) {
-			return too_short(cs, "response_window", window, inst);
+		if (window > 0 && window < inst->push_timeout + 5.0) {
+			return too_short(cs, "response_window", (long)window, inst);
 		}
 	}
 	return 0;
+}
+
+/** Clients stand outside of everything, in lists, and in sites. */
+static int check_all_clients(rlm_wsmfa_t const *inst, CONF_SECTION *config)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(config, NULL); ci; ci = cf_item_find_next(config, ci)) {
+		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+
+		if (!cs || (strcmp(cf_section_name1(cs), "clients") != 0 && strcmp(cf_section_name1(cs), "server") != 0)) continue;
+		if (check_client_windows(inst, cs) < 0) return -1;
+	}
+	return check_client_windows(inst, config);
 }
 
 int wsmfa_park_check(rlm_wsmfa_t *inst)
@@ -421,7 +433,7 @@ int wsmfa_park_check(rlm_wsmfa_t *inst)
 			      main_config.max_requests, inst->park_max);
 		return -1;
 	}
-	if (check_client_windows(inst, main_config.config) < 0) return -1;
+	if (check_all_clients(inst, main_config.config) < 0) return -1;
 	inst->park_server = pool->servers[0];
 	inst->service.park = true;
 	return 0;

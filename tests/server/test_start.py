@@ -124,6 +124,14 @@ def test_response_window_of_a_client(make_server):
     assert "response_window is 5 s" in said and "set response_window to 50 or more" in said, said
 
 
+@pytest.mark.parametrize("holder", ["clients of_its_own", "server elsewhere"])
+def test_response_window_of_a_client_elsewhere(make_server, holder):
+    """A list of clients, and a site, have clients of their own; and less than a second is a window too."""
+    client = "client far {\n\tipaddr = 192.0.2.1\n\tsecret = elsewhere\n\tresponse_window = 0.5\n}\n"
+    said = make_server(edit=lambda site: f"{site}{holder} {{\n{client}}}\n").refuses()
+    assert "response_window is 0 s" in said and "set response_window to 50 or more" in said, said
+
+
 # The waiting room as an administrator may have written it: what becomes of a line of it, and the sentence that says what to set.
 ROOMS = {
     "too short": (r"response_window = \d+", "response_window = 20", "set response_window to 50 or more, or push_timeout lower"),
