@@ -15,11 +15,11 @@ static enum wsmfa_park_status outside_park(void *ctx, struct wsmfa_job const *jo
 	return inst->engine ? wsmfa_engine_park(inst->engine, job) : WSMFA_PARK_DEAD;
 }
 
-static bool outside_has_room(void *ctx)
+static enum wsmfa_park_status outside_room(void *ctx)
 {
 	rlm_wsmfa_t *inst = ctx;
 
-	return inst->engine && wsmfa_engine_has_room(inst->engine);
+	return inst->engine ? wsmfa_engine_room(inst->engine) : WSMFA_PARK_DEAD;
 }
 
 static void outside_event(void *ctx, struct wsmfa_event const *event)
@@ -106,7 +106,7 @@ static int mod_instantiate(CONF_SECTION *conf, void *instance)
 
 	inst->service.outside = (struct wsmfa_outside){
 		.park = outside_park,
-		.has_room = outside_has_room,
+		.room = outside_room,
 		.event = outside_event,
 		.notice = outside_notice,
 		.push = outside_push,

@@ -72,8 +72,8 @@ enum wsmfa_park_status {
 /** Begins a job for a request that is about to be parked under job->ticket. Copies *job; the caller wipes its own. */
 enum wsmfa_park_status wsmfa_engine_park(struct wsmfa_engine *, struct wsmfa_job const *job);
 
-/** Is there a place for one more? A hint, asked before something is counted that could then not be sent. */
-bool wsmfa_engine_has_room(struct wsmfa_engine *);
+/** Is there a place for one more: OK, FULL or DEAD. A hint, asked before something is counted that could then not be sent. */
+enum wsmfa_park_status wsmfa_engine_room(struct wsmfa_engine *);
 
 /** What the engine knows of a woken request. A hint: access is decided from the row. */
 struct wsmfa_woken {

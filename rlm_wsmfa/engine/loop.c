@@ -57,12 +57,16 @@ enum wsmfa_park_status wsmfa_engine_park(struct wsmfa_engine *e, struct wsmfa_jo
 	return status;
 }
 
-bool wsmfa_engine_has_room(struct wsmfa_engine *e)
+enum wsmfa_park_status wsmfa_engine_room(struct wsmfa_engine *e)
 {
+	if (!engine_alive(e)) {
+		atomic_fetch_add(&e->count.refused_dead, 1);
+		return WSMFA_PARK_DEAD;
+	}
 	if (wsmfa_waiters_waiting(&e->waiters) < (size_t)e->config.park_max)
-		return true;
+		return WSMFA_PARK_OK;
 	atomic_fetch_add(&e->count.refused_full, 1);
-	return false;
+	return WSMFA_PARK_FULL;
 }
 
 bool wsmfa_engine_collect(struct wsmfa_engine *e, int64_t ticket, struct wsmfa_woken *out)

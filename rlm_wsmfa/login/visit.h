@@ -20,8 +20,8 @@
 /** What a visit needs of the engine, so that tests can stand in for it. Same contracts as engine.h. */
 struct wsmfa_outside {
 	enum wsmfa_park_status (*park)(void *ctx, struct wsmfa_job const *job);
-	/** wsmfa_engine_has_room */
-	bool (*has_room)(void *ctx);
+	/** wsmfa_engine_room */
+	enum wsmfa_park_status (*room)(void *ctx);
 	void (*event)(void *ctx, struct wsmfa_event const *event);
 	void (*notice)(void *ctx, struct wsmfa_message const *message);
 	/** The push provider of this name, NULL for none; *up is false while its breaker is open. */

@@ -61,6 +61,15 @@ bool wsmfa_visit_opening(struct wsmfa_visit *v, struct wsmfa_ask const *ask, boo
 
 /* ---- sending ---- */
 
+static void no_place(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_park_status status,
+		     struct wsmfa_reply *reply)
+{
+	if (status == WSMFA_PARK_FULL || status == WSMFA_PARK_ACCOUNT_FULL)
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
+	else
+		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
+}
+
 static void park_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_job const *job,
 			enum wsmfa_park_status status, struct wsmfa_reply *reply)
 {
@@ -70,10 +79,7 @@ static void park_failed(struct wsmfa_service const *s, struct wsmfa_visit *v, st
 	}
 	if (job->kind != WSMFA_JOB_SMS)
 		wsmfa_visit_void_push(s, v, job->ticket);
-	if (status == WSMFA_PARK_FULL || status == WSMFA_PARK_ACCOUNT_FULL)
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
-	else
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_ERROR, WSMFA_REASON_INTERNAL, WSMFA_TEXT_REFUSE_ERROR, reply);
+	no_place(s, v, status, reply);
 }
 
 static void park(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_job *job,
@@ -200,10 +206,14 @@ void wsmfa_visit_open(struct wsmfa_service const *s, struct wsmfa_visit *v, stru
 	struct wsmfa_opening opening;
 	struct wsmfa_opened opened;
 
-	/* Before anything is counted: a crowded server must not use up the limits of those it turns away. */
-	if (ask->send != WSMFA_SEND_NOTHING && !s->outside.has_room(s->outside.ctx)) {
-		wsmfa_visit_refuse(s, v, WSMFA_OUTCOME_DENIED, WSMFA_REASON_PARK_LIMIT, WSMFA_TEXT_REFUSE_FULL, reply);
-		return;
+	/* Before anything is counted, or joined: whom a server can't serve, it must cost neither limits nor a push that rings. */
+	if (ask->send != WSMFA_SEND_NOTHING) {
+		enum wsmfa_park_status const room_left = s->outside.room(s->outside.ctx);
+
+		if (room_left != WSMFA_PARK_OK) {
+			no_place(s, v, room_left, reply);
+			return;
+		}
 	}
 	if (ask->send == WSMFA_SEND_PUSH && !wsmfa_visit_push_provider(s, ask)) {
 		wsmfa_visit_detour(s, v, WSMFA_KIND_PUSH, WSMFA_TROUBLE_PROVIDER, reply);

@@ -153,6 +153,7 @@ def test_the_engine_stands_still(place, server):
     answer(place, waits)
     assert other.wait(second, 10).code == "accept"
     assert sends(place, before) == sends(place, meanwhile) == 1
+    assert sends(place, refused[-1]) == 0, "what was not sent is not counted"
     assert logs_in(place, server, refused[-1])
 
 

@@ -22,10 +22,10 @@ static enum wsmfa_park_status outside_park(void *ctx, struct wsmfa_job const *jo
 	return w->park;
 }
 
-static bool outside_has_room(void *ctx)
+static enum wsmfa_park_status outside_room(void *ctx)
 {
 	(void)ctx;
-	return true; /* a full one says so when it is to park: both ways are the login's */
+	return WSMFA_PARK_OK; /* a full one says so when it is to park: both ways are the login's */
 }
 
 static void outside_event(void *ctx, struct wsmfa_event const *event)
@@ -119,7 +119,7 @@ void login_begin(struct login_world *w)
 	w->service = (struct wsmfa_service) {
 		.store = w->store,
 		.outside = { .park = outside_park,
-			     .has_room = outside_has_room,
+			     .room = outside_room,
 			     .event = outside_event,
 			     .notice = outside_notice,
 			     .push = outside_push,
