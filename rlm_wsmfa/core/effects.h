@@ -121,6 +121,7 @@ struct wsmfa_settlement {
 	uint8_t const *recovery_hash; //!< recovery: WSMFA_HASH_LEN octets, used up if unused.
 	uint8_t const *ticket_hash;   //!< enrolment ticket: used up if valid; decides right or wrong.
 	bool enroll;                  //!< right: creates the authenticator reserved in the question.
+	bool needs_ticket;            //!< enroll: only behind a right ticket of the same login
 	uint8_t const *sealed;        //!< of the new authenticator (totp).
 	size_t sealed_len;
 	char const *phone;          //!< of the new authenticator (sms).

@@ -122,6 +122,7 @@ struct wsmfa_judgement {
 	uint8_t recovery_hash[WSMFA_HASH_LEN];
 	bool uses_ticket;
 	bool enroll;
+	bool needs_ticket; //!< an enrolment that counts only behind a right ticket of the same login
 	uint8_t sealed[WSMFA_SEALED_MAX];
 	size_t sealed_len;
 };

@@ -391,13 +391,18 @@ bool wsmfa_grace_ended(struct wsmfa_login const *login, wsmfa_time_t since)
 	return within_grace(login, since) && !within_grace(login, login->at);
 }
 
+bool wsmfa_ticket_needed(struct wsmfa_login const *login)
+{
+	return !within_grace(login, login->at);
+}
+
 bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_t attempt, struct wsmfa_ask *out)
 {
 	uint32_t const kinds = login->enrollable;
 
 	if (!kinds)
 		return false;
-	if (!ticket_given && !within_grace(login, login->at)) {
+	if (!ticket_given && wsmfa_ticket_needed(login)) {
 		ask_begin(login, WSMFA_ASK_ENROLL_TICKET, WSMFA_TEXT_ASK_ENROLL_TICKET, attempt, out);
 		return true;
 	}

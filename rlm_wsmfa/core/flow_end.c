@@ -264,7 +264,7 @@ static void judged_repeat(struct wsmfa_login const *login, struct wsmfa_settled 
 
 /* ---- the rest ---- */
 
-static void judged_right(struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
+static void judged_right(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
 	enum wsmfa_kind const method = wsmfa_ask_kind(plan->judgement.kind);
 
@@ -274,7 +274,7 @@ static void judged_right(struct wsmfa_settled const *settled, struct wsmfa_plan 
 			plan->outcome = WSMFA_OUTCOME_CHALLENGED;
 			plan->reason = WSMFA_REASON_ENROLLING;
 			asked(plan);
-		} else {
+		} else if (!judged_limit(login, settled, plan)) {
 			wsmfa_plan_error(plan);
 		}
 		return;
@@ -301,7 +301,7 @@ static void judged_right(struct wsmfa_settled const *settled, struct wsmfa_plan 
 void wsmfa_flow_judged(struct wsmfa_login const *login, struct wsmfa_settled const *settled, struct wsmfa_plan *plan)
 {
 	switch (settled->status) {
-	case WSMFA_SETTLE_RIGHT: judged_right(settled, plan); return;
+	case WSMFA_SETTLE_RIGHT: judged_right(login, settled, plan); return;
 	case WSMFA_SETTLE_WRONG: judged_wrong(login, settled, plan); return;
 	case WSMFA_SETTLE_ASIDE: judged_aside(login, settled, plan); return;
 	case WSMFA_SETTLE_REPEAT: judged_repeat(login, settled, plan); return;
@@ -321,6 +321,11 @@ void wsmfa_flow_judged(struct wsmfa_login const *login, struct wsmfa_settled con
 		if (settled->reason == WSMFA_REASON_DISABLED) {
 			wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_DISABLED,
 					  WSMFA_TEXT_REFUSE_DISABLED);
+			return;
+		}
+		if (plan->judgement.needs_ticket) {
+			wsmfa_plan_refuse(plan, WSMFA_OUTCOME_DENIED, WSMFA_REASON_ENROLLMENT_REQUIRED,
+					  WSMFA_TEXT_REFUSE_ENROLL);
 			return;
 		}
 		/* fall through */

@@ -53,7 +53,7 @@ void wsmfa_enroll_wrong(struct wsmfa_login const *login, struct wsmfa_question c
 	wsmfa_ask_same(login, question, ticket ? WSMFA_TEXT_NOTE_WRONG_TICKET : WSMFA_TEXT_NOTE_WRONG_CODE, out);
 }
 
-static void right(struct wsmfa_question const *question, struct wsmfa_plan *out)
+static void right(struct wsmfa_login const *login, struct wsmfa_question const *question, struct wsmfa_plan *out)
 {
 	out->move = WSMFA_MOVE_JUDGE;
 	out->outcome = WSMFA_OUTCOME_ACCEPTED;
@@ -64,6 +64,7 @@ static void right(struct wsmfa_question const *question, struct wsmfa_plan *out)
 	out->judgement.authenticators[0] = question->authenticator_id;
 	out->judgement.authenticators_len = 1;
 	out->judgement.enroll = true;
+	out->judgement.needs_ticket = wsmfa_ticket_needed(login); // schedule or region may have changed meanwhile
 }
 
 void wsmfa_enroll_ticket(struct wsmfa_login const *login, struct wsmfa_question const *question,
@@ -131,7 +132,7 @@ void wsmfa_enroll_totp(struct wsmfa_login const *login, struct wsmfa_question co
 		wsmfa_enroll_wrong(login, question, answer, out);
 		return;
 	}
-	right(question, out);
+	right(login, question, out);
 	out->judgement.step = result.step;
 	out->judgement.drift = result.drift;
 	memcpy(out->judgement.sealed, question->sealed, question->sealed_len);
@@ -154,5 +155,5 @@ void wsmfa_enroll_sms(struct wsmfa_login const *login, struct wsmfa_question con
 		wsmfa_enroll_wrong(login, question, answer, out);
 		return;
 	}
-	right(question, out); /* the number is the one the code was sent to: the store has it */
+	right(login, question, out); /* the number is the one the code was sent to: the store has it */
 }

@@ -58,6 +58,9 @@ bool wsmfa_ask_enroll(struct wsmfa_login const *login, bool ticket_given, int32_
  */
 bool wsmfa_grace_ended(struct wsmfa_login const *login, wsmfa_time_t since);
 
+/** Is the password alone not enough to enrol, by the schedule of now? */
+bool wsmfa_ticket_needed(struct wsmfa_login const *login);
+
 /** The question that proves a new authenticator. */
 bool wsmfa_ask_enroll_kind(struct wsmfa_login const *login, enum wsmfa_kind kind, int32_t attempt,
 			   struct wsmfa_ask *out);

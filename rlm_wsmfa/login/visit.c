@@ -252,6 +252,7 @@ static struct wsmfa_settlement settlement_of(struct wsmfa_visit const *v)
 		.recovery_hash = j->has_recovery_hash ? j->recovery_hash : NULL,
 		.ticket_hash = j->uses_ticket ? v->account.ticket_hash : NULL,
 		.enroll = j->enroll,
+		.needs_ticket = j->needs_ticket,
 		.sealed = j->sealed_len ? j->sealed : NULL,
 		.sealed_len = j->sealed_len,
 		.phone = "",

@@ -169,16 +169,38 @@ void wsmfa_visit_deliver(struct wsmfa_service const *s, struct wsmfa_visit *v, i
 
 /* ---- opening ---- */
 
+/** What could not be sent has no question in its place: a repeat of the answer before it gets the same refusal. */
+static void nothing_instead(struct wsmfa_service const *s, struct wsmfa_visit const *v)
+{
+	struct wsmfa_origin const origin = wsmfa_visit_origin(v);
+	struct wsmfa_settlement const unsent = {
+		.challenge_id = v->unsent,
+		.account_id = v->account.id,
+		.verdict = WSMFA_VERDICT_ASIDE,
+		.kind = WSMFA_ASK_SMS,
+		.phone = "",
+		.outcome = v->plan.outcome,
+		.reason = v->plan.reason,
+	};
+	struct wsmfa_settled settled;
+
+	/* Where the store does not hear it, a repeat is asked for a code that nobody got. */
+	if (v->unsent)
+		(void)s->store->ops->settle(s->store, &origin, &s->set.limits, &unsent, &settled);
+}
+
 void wsmfa_visit_detour(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_kind failed,
 			enum wsmfa_trouble why, struct wsmfa_reply *reply)
 {
 	int32_t const attempt = v->plan.ask.attempt;
 
 	wsmfa_flow_detour(&v->login, failed, why, attempt, &v->plan);
-	if (v->plan.move == WSMFA_MOVE_ASK)
+	if (v->plan.move == WSMFA_MOVE_ASK) {
 		wsmfa_visit_open(s, v, reply);
-	else
-		wsmfa_visit_conclude(s, v, NULL, false, reply);
+		return;
+	}
+	nothing_instead(s, v);
+	wsmfa_visit_conclude(s, v, NULL, false, reply);
 }
 
 /** Another packet of the same login has asked already: this one holds the question, or waits, from now on. */

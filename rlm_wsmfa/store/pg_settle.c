@@ -361,6 +361,7 @@ enum wsmfa_store_result wsmfa_pg_settle(struct wsmfa_store *s, struct wsmfa_orig
 	wsmfa_pg_put_int4(&params, limits->max_attempts);
 	put_opening_limits(&params, limits);
 	put_next(&params, x->next);
+	wsmfa_pg_put_bool(&params, x->needs_ticket);
 	r = wsmfa_pg_call(pg, SETTLE, &params, false, deadline, &result);
 	if (r != WSMFA_STORE_OK)
 		return r;

@@ -48,14 +48,14 @@ char const wsmfa_pg_prepare[] =
 	"$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27);"
 
 	/* at account client station service challenge verdict kind authenticators step drift guess sent? recovery ticket enroll
-	   sealed phone outcome reason, 9 limits, 16 of the next question */
+	   sealed phone outcome reason, 9 limits, 16 of the next question, needs_ticket */
 	"PREPARE wsmfa_settle (timestamptz, int8, text, text, text, int8, text, text, int8[], int8, int4, bytea, bool, "
 	"bytea, bytea, bool, bytea, text, text, text, int4, int4, int4, int4, int4, int4, int4, int4, int4, " NEXT
-	") AS "
+	", bool) AS "
 	"SELECT " SETTLED
 	" FROM wsmfa.challenge_settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
 	"$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, "
-	"$38, $39, $40, $41, $42, $43, $44, $45);"
+	"$38, $39, $40, $41, $42, $43, $44, $45, $46);"
 
 	"PREPARE wsmfa_wait (timestamptz, int8, int8) AS SELECT status, outcome, reason FROM wsmfa.push_wait($1, $2, $3);"
 

@@ -236,6 +236,8 @@ void wsmfa_mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, stru
 void wsmfa_mem_unsent(struct wsmfa_mem *m, int64_t account_id, int64_t unsent, int64_t instead)
 {
 	for (struct mem_challenge *c = m->challenges; c; c = c->next) {
+		if (c->q.id == unsent)
+			c->has_digest = false; // an identical first packet does not wait for a code that nobody got
 		if (!c->settled || c->account_id != account_id || c->result.next_id != unsent)
 			continue;
 		c->result.next_id = instead;

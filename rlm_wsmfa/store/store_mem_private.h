@@ -92,6 +92,7 @@ struct mem_challenge {
 	uint8_t answer_digest[WSMFA_HASH_LEN];
 	/* settled */
 	bool settled;
+	bool ticket_given; // its answer was a right ticket
 	int64_t settled_by; // the waiter it was settled for
 	struct wsmfa_settled result;
 };

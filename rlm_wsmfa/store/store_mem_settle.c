@@ -109,6 +109,20 @@ static enum wsmfa_settle_status settle_code(struct settling *x, enum wsmfa_quest
 	return WSMFA_SETTLE_RIGHT;
 }
 
+static bool same_login(struct mem_challenge const *a, struct mem_challenge const *b)
+{
+	return a->account_id == b->account_id && memcmp(a->q.login, b->q.login, sizeof(a->q.login)) == 0;
+}
+
+static bool has_ticket(struct settling *x)
+{
+	struct mem_challenge *c = x->m->challenges;
+
+	while (c && !(c->ticket_given && same_login(c, x->challenge)))
+		c = c->next;
+	return c != NULL;
+}
+
 static enum wsmfa_settle_status settle_enroll(struct settling *x)
 {
 	struct mem_challenge *q = x->challenge;
@@ -116,6 +130,8 @@ static enum wsmfa_settle_status settle_enroll(struct settling *x)
 	enum wsmfa_settle_status status;
 
 	if (!q || !q->q.authenticator_id || x->account->authenticators_len == WSMFA_AUTHENTICATORS_MAX)
+		return WSMFA_SETTLE_GONE;
+	if (x->s->needs_ticket && !has_ticket(x))
 		return WSMFA_SETTLE_GONE;
 	if (wsmfa_mem_enrolled(x->account))
 		return WSMFA_SETTLE_ENROLLED;
@@ -153,6 +169,16 @@ static enum wsmfa_settle_status settle_ticket(struct settling *x)
 		return WSMFA_SETTLE_RIGHT;
 	}
 	return WSMFA_SETTLE_GONE;
+}
+
+/* What it was for could not be asked. */
+static void ticket_keep(struct settling *x)
+{
+	for (struct mem_mark *k = x->m->marks; k; k = k->next) {
+		if (k->kind == MEM_TICKET && k->account_id == x->account->a.id && x->s->ticket_hash &&
+		    memcmp(k->mac, x->s->ticket_hash, WSMFA_HASH_LEN) == 0)
+			k->used = false;
+	}
 }
 
 static enum wsmfa_settle_status settle_recovery(struct settling *x, struct mem_authenticator *a)
@@ -244,15 +270,21 @@ static enum wsmfa_settle_status settle_right(struct settling *x, int64_t id, enu
 	return status;
 }
 
+/* Is the guess this code, which let somebody in before? Some clients send it again. */
+static bool is_used_code(struct settling *x, struct mem_challenge const *c)
+{
+	return c->code_used && x->s->guess_mac && memcmp(c->q.code_mac, x->s->guess_mac, WSMFA_HASH_LEN) == 0;
+}
+
 /* Append mode: is the guess the code that was sent to this client and station? Wrong ones void it in the end. */
 static enum wsmfa_settle_status settle_sent(struct settling *x)
 {
 	enum wsmfa_settle_status status;
 	struct mem_challenge *c = x->m->challenges;
 
-	while (c && (c->has_state || c->settled || c->q.kind != WSMFA_ASK_SMS || c->account_id != x->account->a.id ||
-		     x->origin->at >= c->q.code_expires_at || strcmp(c->client, x->origin->client) != 0 ||
-		     strcmp(c->station, x->origin->station) != 0))
+	while (c && (c->has_state || (c->settled && !is_used_code(x, c)) || c->q.kind != WSMFA_ASK_SMS ||
+		     c->account_id != x->account->a.id || x->origin->at >= c->q.code_expires_at ||
+		     strcmp(c->client, x->origin->client) != 0 || strcmp(c->station, x->origin->station) != 0))
 		c = c->next;
 	if (!c)
 		return settle_wrong(x, x->s->authenticators, x->s->authenticators_len, 0);
@@ -285,13 +317,21 @@ static enum wsmfa_settle_status settle_judge(struct settling *x)
 
 static void settle_next(struct settling *x, struct wsmfa_opening const *next)
 {
+	struct wsmfa_opening in_time;
 	struct wsmfa_opened opened;
 
 	if (!next)
 		return;
-	wsmfa_mem_open(x->m, x->origin, x->limits, x->account->a.id, x->challenge, next, &opened);
+	in_time = *next;
+	for (struct mem_challenge *c = x->m->challenges; c && x->challenge; c = c->next) {
+		if (same_login(c, x->challenge) && in_time.expires_at > c->q.opened_at + WSMFA_HOUR)
+			in_time.expires_at = c->q.opened_at + WSMFA_HOUR;
+	}
+	wsmfa_mem_open(x->m, x->origin, x->limits, x->account->a.id, x->challenge, &in_time, &opened);
 	x->out->next_status = opened.status;
 	x->out->next_id = opened.challenge_id;
+	if (!opened.challenge_id && x->out->status == WSMFA_SETTLE_RIGHT)
+		ticket_keep(x);
 }
 
 /* What the answer became, unless it became what the caller said. */
@@ -356,6 +396,9 @@ static void settle_record(struct settling *x, int64_t by)
 		MEM_COPY(spent->q.push_state, "void");
 		c = spent;
 	}
+	if (!c->taken && !x->is_sent && x->s->kind != WSMFA_ASK_PUSH)
+		wsmfa_mem_unsent(x->m, c->account_id, c->q.id, x->out->next_id);
+	c->ticket_given = x->s->kind == WSMFA_ASK_ENROLL_TICKET && x->out->status == WSMFA_SETTLE_RIGHT;
 	c->settled = true;
 	c->settled_by = by;
 	c->result = (struct wsmfa_settled) { .status = WSMFA_SETTLE_REPEAT,

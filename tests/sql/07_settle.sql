@@ -185,7 +185,11 @@ SELECT is(pg_temp.failures('sms'), 1, 'counts on the SMS too');
 SELECT is(pg_temp.append('sent', t.t0('300 days 300 s')), 'wrong', 'too late');
 SELECT results_eq($$ SELECT status, outcome, reason, authenticator_id, first FROM t.settle(pg_temp.id('alice'), 0, 'wrong', 'totp', ARRAY[pg_temp.x('totp')], t.t0('300 days 1 s'), guess => 'sent', sent => true, lock_after => 100) $$,
 	$$ VALUES ('right', 'accepted', 'proven', pg_temp.x('sms'), true) $$, 'the sent code');
-SELECT is(pg_temp.append('sent', t.t0('300 days 1 s')), 'wrong', 'a second time');
+SELECT set_config('t.failures', (SELECT count(*)::text FROM wsmfa.failure), true);
+SELECT is(pg_temp.append('sent', t.t0('300 days 61 s')), 'replayed', 'a second time');
+SELECT is((SELECT count(*)::text FROM wsmfa.failure), current_setting('t.failures'), 'is not counted');
+SELECT is(pg_temp.append('5', t.t0('300 days 61 s')), 'wrong', 'another code is wrong');
+SELECT is(pg_temp.append('sent', t.t0('300 days 300 s')), 'wrong', 'and so is it when its time is over');
 SELECT t.open(pg_temp.id('alice'), 'sms', NULL, t.t0('301 days'), code => 'sent2', authenticator_id => pg_temp.x('sms'));
 SELECT is(pg_temp.append('3' || i, t.t0('301 days')), 'wrong', 'attempt ' || i) FROM generate_series(1, 3) i;
 SELECT is(pg_temp.append('sent2', t.t0('301 days')), 'wrong', 'three wrong guesses void it');
@@ -202,6 +206,28 @@ SELECT is((SELECT count(*)::integer FROM wsmfa.failure WHERE account_id = pg_tem
 SELECT results_eq($$ SELECT status, next_status FROM t.settle(pg_temp.id('carol'), t.taken(pg_temp.id('carol'), 'enroll_ticket', 't1'), 'right', 'enroll_ticket', ticket => 'ticket', next => 'enroll_method', next_state => 't2') $$,
 	$$ VALUES ('right', 'opened') $$, 'a right one leads on');
 SELECT is(pg_temp.answer('carol', 'right', 'enroll_ticket', '{}', ticket => 'ticket'), 'gone', 'once');
+-- the ticket is for what follows it: where that can't be asked, it is kept
+INSERT INTO wsmfa.ticket (account_id, hash, expires_at) VALUES (pg_temp.id('carol'), t.h('kept'), t.t0('1 h'));
+SELECT results_eq($$ SELECT status, next_status, next_id FROM t.settle(pg_temp.id('carol'), t.taken(pg_temp.id('carol'), 'enroll_ticket', 't3'), 'right', 'enroll_ticket', ticket => 'kept', next => 'enroll_sms', next_state => 't4', code => 'c10', sms_max => 0) $$,
+	$$ VALUES ('right', 'sms_limit', NULL::bigint) $$, 'a right ticket, and no SMS may be sent');
+SELECT is((SELECT count(*)::integer FROM wsmfa.ticket WHERE hash = t.h('kept') AND used_at IS NULL), 1, 'is not used up');
+
+-- a login ends an hour after its first question, whatever was asked in it
+SELECT t.taken(pg_temp.id('alice'), 'totp', 'h1', t.t0('400 days'));
+SELECT t.taken(pg_temp.id('alice'), 'totp', 'h2', t.t0('400 days 59 min'));
+UPDATE wsmfa.challenge SET login = t.h('long') WHERE state_hash IN (t.h('h1'), t.h('h2'));
+SELECT t.settle(pg_temp.id('alice'), (SELECT id FROM wsmfa.challenge WHERE state_hash = t.h('h1')), 'aside', 'totp', at => t.t0('400 days 58 min'), next => 'totp', next_state => 'h3');
+SELECT t.settle(pg_temp.id('alice'), (SELECT id FROM wsmfa.challenge WHERE state_hash = t.h('h2')), 'aside', 'totp', at => t.t0('400 days 59 min'), next => 'totp', next_state => 'h4');
+SELECT results_eq($$ SELECT expires_at - t.t0('400 days') FROM wsmfa.challenge WHERE state_hash IN (t.h('h3'), t.h('h4')) ORDER BY state_hash = t.h('h4') $$,
+	$$ VALUES (interval '1 h'), (interval '1 h') $$, 'the last question of a login ends with it');
+
+-- what could not be sent, and nothing in its place
+SELECT set_config('t.unsent', (SELECT next_id::text FROM t.settle(pg_temp.id('alice'), t.taken(pg_temp.id('alice'), 'totp', 'n1', t.t0('410 days')), 'aside', 'totp', at => t.t0('410 days'), next => 'sms', next_state => 'n2', code => 'n', sms_max => 100)), true);
+UPDATE wsmfa.challenge SET digest = t.h('packet') WHERE state_hash = t.h('n2');
+SELECT is((t.settle(pg_temp.id('alice'), current_setting('t.unsent')::bigint, 'aside', 'sms', at => t.t0('410 days'))).status, 'aside', 'a code that did not get to the phone');
+SELECT results_eq($$ SELECT o.status, o.next_status, o.next_id FROM wsmfa.challenge k, LATERAL t.settle(pg_temp.id('alice'), k.id, 'aside', 'totp', at => t.t0('410 days')) o WHERE k.state_hash = t.h('n1') $$,
+	$$ VALUES ('repeat', 'unsent', NULL::bigint) $$, 'a repeat of the answer before it hears that');
+SELECT is((SELECT digest FROM wsmfa.challenge WHERE state_hash = t.h('n2')), NULL, 'and an identical first packet does not wait for it');
 
 -- enrolment
 CREATE FUNCTION pg_temp.enroll(name text, state text, id bigint, kind text DEFAULT 'enroll_totp', code text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$
@@ -215,6 +241,18 @@ SELECT results_eq($$ SELECT id, kind, sealed, algorithm, digits, period, last_st
 	$$ VALUES (100001::bigint, 'totp', '\x0709'::bytea, 'sha1', 6::smallint, 30::smallint, 77::bigint, t.t0(), t.t0()) $$, 'creates it, confirmed, its step burnt');
 SELECT results_eq($$ SELECT status, outcome, reason FROM t.settle(pg_temp.id('carol'), (SELECT two FROM e), 'right', 'enroll_totp', '{100002}', step => 78, enroll => true) $$,
 	$$ VALUES ('enrolled', 'denied', 'enrolled_elsewhere') $$, 'a second one at the same time has lost');
+-- behind a ticket, where the password alone is not enough
+CREATE TEMP TABLE et AS SELECT t.account('tess') AS tess;
+INSERT INTO wsmfa.ticket (account_id, hash, expires_at) VALUES (pg_temp.id('tess'), t.h('tess'), t.t0('1 h'));
+SELECT is((t.settle(pg_temp.id('tess'), t.taken(pg_temp.id('tess'), 'enroll_ticket', 'et1'), 'right', 'enroll_ticket', ticket => 'tess')).status, 'right', 'a ticket');
+SELECT t.taken(pg_temp.id('tess'), 'enroll_ticket', 'et2');
+SELECT t.settle(pg_temp.id('tess'), (SELECT id FROM wsmfa.challenge WHERE state_hash = t.h('et2')), 'wrong', 'enroll_ticket', guess => 'y');
+CREATE TEMP TABLE ew AS SELECT pg_temp.enroll('tess', 'ew1', 100021) AS none, pg_temp.enroll('tess', 'ew2', 100022) AS wrong, pg_temp.enroll('tess', 'ew3', 100023) AS given;
+UPDATE wsmfa.challenge SET login = substr(t.h('et2'), 1, 16) WHERE state_hash = t.h('ew2');
+UPDATE wsmfa.challenge SET login = substr(t.h('et1'), 1, 16) WHERE state_hash = t.h('ew3');
+SELECT is((t.settle(pg_temp.id('tess'), (SELECT none FROM ew), 'right', 'enroll_totp', '{100021}', step => 77, enroll => true, needs_ticket => true)).status, 'gone', 'of another login is none');
+SELECT is((t.settle(pg_temp.id('tess'), (SELECT wrong FROM ew), 'right', 'enroll_totp', '{100022}', step => 77, enroll => true, needs_ticket => true)).status, 'gone', 'a wrong one is none');
+SELECT is((t.settle(pg_temp.id('tess'), (SELECT given FROM ew), 'right', 'enroll_totp', '{100023}', step => 77, enroll => true, needs_ticket => true)).status, 'right', 'one of the same login is one');
 UPDATE wsmfa.authenticator SET disabled_at = now() WHERE account_id = pg_temp.id('carol');
 SELECT is((t.settle(pg_temp.id('carol'), pg_temp.enroll('carol', 'e5', 100005), 'right', 'enroll_totp', '{100005}', step => 78, enroll => true)).status, 'enrolled', 'a disabled one is still an enrolment: nobody takes it over');
 SELECT is((t.settle(pg_temp.id('dave'), t.taken(pg_temp.id('dave'), 'totp', 'e6', authenticator_id => 100006), 'right', 'enroll_totp', '{100006}', step => 78, enroll => true)).status, 'gone', 'only from a question of an enrolment');

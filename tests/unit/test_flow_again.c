@@ -52,6 +52,7 @@ static struct dialogue {
 	{ "push recovery", NULL, { UNSENT }, { "{password}", "push", "push", "recovery", "{recovery}" }, "accept *" },
 	{ "push", NULL, { UNSENT }, { "{password}", "push" }, "reject Your way to confirm does not work*" },
 	{ "phone=" PHONE, NULL, { UNSENT }, { "{password}", "sms", "{shown}" }, "accept" },
+	{ "sms=" PHONE, NULL, { UNSENT }, { "{password}", "sms" }, "reject Your way to confirm does not work*" },
 };
 
 static void answer_twice(char const *text)

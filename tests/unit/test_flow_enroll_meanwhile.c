@@ -142,6 +142,78 @@ static void grace_ends_in_the_middle(void **state)
 	}
 }
 
+/* Enforcement moves back, or the account to where it began long ago: what was begun without a ticket proves nothing now. */
+static void grace_was_over_all_along(void **state)
+{
+	(void)state;
+	for (int moves = 0; moves < 2; moves++) {
+		login_begin(&w);
+		login_person(&w, "created=-1000");
+		wsmfa_mem_organization(w.store, w.person.organization, ~0U, w.now - 60 * WSMFA_DAY, w.now - WSMFA_DAY);
+		login_say(&w, "{password}");
+		login_expect(&w, "challenge Add this key*");
+		wsmfa_mem_region(w.store, "long ago", w.now - 90 * WSMFA_DAY, w.now - 60 * WSMFA_DAY);
+		if (moves)
+			wsmfa_mem_move_account(w.store, w.person.id, "long ago");
+		wsmfa_mem_organization(w.store, w.person.organization, ~0U, w.now - 90 * WSMFA_DAY,
+				       w.now - 60 * WSMFA_DAY);
+		login_say(&w, "{shown}");
+		login_expect(&w, "reject A second factor is needed to log in*");
+		login_event(&w, "denied enrollment_required");
+		assert_false(login_enrolled(&w));
+		login_again(&w);
+		login_expect(&w, "reject *");
+		login_anew(&w, "{password}");
+		login_expect(&w, "challenge *ticket*:");
+		login_ticket(&w);
+		login_say(&w, "{ticket}");
+		login_say(&w, "{shown}");
+		login_expect(&w, "accept");
+		login_end(&w);
+	}
+}
+
+/* A ticket that another login gave is not this one's. */
+static void the_ticket_of_another_login(void **state)
+{
+	struct wsmfa_reply first;
+	char shown[16];
+
+	(void)state;
+	login_person(&w, "created=-1000");
+	wsmfa_mem_organization(w.store, w.person.organization, ~0U, w.now - 60 * WSMFA_DAY, w.now - WSMFA_DAY);
+	login_say(&w, "{password}");
+	first = w.reply;
+	login_fill(&w, "{shown}", shown, sizeof(shown));
+	wsmfa_mem_organization(w.store, w.person.organization, ~0U, w.now - 90 * WSMFA_DAY, w.now - 60 * WSMFA_DAY);
+	login_ticket(&w);
+	login_anew(&w, "{password}");
+	login_say(&w, "{ticket}");
+	login_expect(&w, "challenge Add this key*");
+	w.reply = first;
+	login_say(&w, shown);
+	login_expect(&w, "reject A second factor is needed to log in*");
+	assert_false(login_enrolled(&w));
+}
+
+/* "?" costs no attempt, but the password is good for an hour only: it may have been changed since. */
+static void an_hour_is_enough(void **state)
+{
+	(void)state;
+	login_person(&w, "");
+	login_say(&w, "{password}");
+	for (int i = 0; i < 59; i++) {
+		w.now += WSMFA_MINUTE;
+		w.events_len = 0;
+		login_say(&w, "?");
+		login_expect(&w, "challenge Add this key*");
+	}
+	w.now += WSMFA_MINUTE;
+	login_say(&w, "{shown}");
+	login_expect(&w, "reject The time to answer is over. Log in again.");
+	assert_false(login_enrolled(&w));
+}
+
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
@@ -151,6 +223,9 @@ int main(void)
 		ONE(moved_in_the_middle),
 		cmocka_unit_test(forbidden_in_the_middle),
 		cmocka_unit_test(grace_ends_in_the_middle),
+		cmocka_unit_test(grace_was_over_all_along),
+		ONE(the_ticket_of_another_login),
+		ONE(an_hour_is_enough),
 	};
 
 	return _cmocka_run_group_tests("flow enroll meanwhile", tests, LENGTH(tests), NULL, NULL);

@@ -118,12 +118,39 @@ static void wrong_proofs_wait_too(void **state)
 	login_event(&w, "denied locked");
 }
 
+/* What the ticket is for can't be asked: it is good for another time. */
+static void a_ticket_that_leads_nowhere(void **state)
+{
+	(void)state;
+	login_setting(&w, "enroll_ticket", "required");
+	login_setting(&w, "enroll_methods", "sms");
+	login_setting(&w, "sms_max", "1");
+	login_person(&w, "phone=" PHONE);
+	for (int i = 0; i < 2; i++) {
+		login_ticket(&w);
+		login_anew(&w, "{password}");
+		login_say(&w, "{ticket}");
+		if (i == 0)
+			login_expect(&w, "challenge Set up codes by SMS*");
+	}
+	login_expect(&w, "reject Too many codes were sent. Wait.");
+	login_event(&w, "denied sms_limit");
+	login_again(&w);
+	login_expect(&w, "reject Too many codes were sent. Wait.");
+	w.now += WSMFA_HOUR;
+	login_anew(&w, "{password}");
+	login_say(&w, "{ticket}");
+	login_expect(&w, "challenge Set up codes by SMS*");
+	login_say(&w, "{sms}");
+	login_expect(&w, "accept");
+}
+
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
 		ONE(a_ticket_is_asked_first),         ONE(a_ticket_works_once_and_for_one),
 		ONE(a_ticket_is_read_as_people_type), ONE(the_budget_of_the_account),
-		ONE(wrong_proofs_wait_too),
+		ONE(wrong_proofs_wait_too),           ONE(a_ticket_that_leads_nowhere),
 	};
 
 	return _cmocka_run_group_tests("flow enroll ticket", tests, LENGTH(tests), NULL, NULL);
