@@ -10,6 +10,8 @@
 
 #define DAYS    365
 #define PROMISE 0.002 // at most 0.2 % in a year
+#define AGAIN   60    // seconds in which the same wrong code is counted once
+#define PERIOD  30    // of the app's codes, in seconds
 
 static struct login_world w;
 
@@ -70,19 +72,49 @@ static double chance(double guesses, double right, double digits)
 static void the_promise(void **state)
 {
 	double const steps = 1 + 2 * shipped_number("totp_window");
-	double const app = chance(guesses_a_year(), steps, 6);
-	double const sms = chance(guesses_a_year(), 1, shipped_number("code_digits"));
-	double const both = 1 - (1 - app) * (1 - sms);
+	/* the same guess again, uncounted, when the window has moved on: a_guess_is_tried_on_five_steps */
+	double const tried = steps + (double)AGAIN / PERIOD;
+	double const app = chance(guesses_a_year(), tried, 6);
+	/* and again at another message */
+	double const sms = chance(guesses_a_year(), shipped_number("sms_max"), shipped_number("code_digits"));
 
 	(void)state;
-	print_message("# %.0f guesses a year: app %.4f %%, SMS %.4f %%, both %.4f %%\n", guesses_a_year(), 100 * app,
-		      100 * sms, 100 * both);
+	print_message("# %.0f guesses a year: app %.4f %%; SMS, where there is any, %.4f %%\n", guesses_a_year(),
+		      100 * app, 100 * sms);
 	assert_true(steps == 3);
 	assert_true(app > 0 && app <= PROMISE);
-	/* who has codes by SMS besides can be guessed at twice */
-	assert_true(both <= PROMISE);
+	assert_true(sms > 0 && sms <= PROMISE);
 	/* the control: twice the budget would break it */
 	assert_true(chance(2 * guesses_a_year(), steps, 6) > PROMISE);
+}
+
+/* What one counted guess is worth at most: the code of two steps more than a window has, at other times of its minute. */
+static void a_guess_is_tried_on_five_steps(void **state)
+{
+	static char const *const in_time[] = { "{totp-1}", "{totp}", "{totp+1}", "{totp+2}", "{totp+3}" };
+	int const steps = 3 + AGAIN / PERIOD;
+
+	(void)state;
+	for (int step = 0; step <= steps; step++) {
+		char guess[16];
+		bool right = false;
+
+		login_begin(&w);
+		login_setting(&w, "max_attempts", "10");
+		login_person(&w, "totp");
+		w.now -= w.now % (PERIOD * WSMFA_SECOND);
+		w.now += WSMFA_SECOND * (PERIOD - 1);
+		login_fill(&w, step < steps ? in_time[step] : "{wrong}", guess, sizeof(guess));
+		for (int again = 0; again < 3 && !right; again++) {
+			login_anew(&w, "{password}");
+			login_say(&w, guess);
+			right = w.reply.kind == WSMFA_REPLY_ACCEPT;
+			w.now += again ? (AGAIN - 2) * WSMFA_SECOND : WSMFA_SECOND;
+		}
+		assert_int_equal(right, step < steps);
+		assert_int_equal(login_failures(&w, w.person.totp[0]), step < 3 ? 0 : 1);
+		login_end(&w);
+	}
 }
 
 /* ---- as it is ---- */
@@ -143,6 +175,7 @@ int main(void)
 	static struct CMUnitTest const tests[] = {
 		cmocka_unit_test(the_world_has_the_shipped_settings),
 		cmocka_unit_test(the_promise),
+		cmocka_unit_test(a_guess_is_tried_on_five_steps),
 		cmocka_unit_test(a_year_of_guessing),
 	};
 	return _cmocka_run_group_tests("budget", tests, LENGTH(tests), NULL, NULL);
