@@ -18,6 +18,36 @@ END
 $$;
 COMMENT ON FUNCTION wsmfa.login_ends IS 'Until when a login''s next question may be answered: that time, and at most an hour after its first question. What costs no attempt must not keep a password good for ever.';
 
+CREATE OR REPLACE FUNCTION wsmfa.challenge_open(p_at timestamptz, p_account_id bigint, p_client text, p_station text, p_service text,
+	p_kind text, p_state_hash bytea, p_login bytea, p_attempt integer, p_expires_at timestamptz, p_authenticator_id bigint,
+	p_keep_code boolean, p_code_mac bytea, p_code_expires_at timestamptz, p_number text, p_phone text, p_provider text,
+	p_digest bytea, p_waiter bigint, p_sealed bytea, p_shows_banner boolean,
+	p_push_max integer, p_sms_max integer, p_sms_number_max integer, p_sms_organization_max integer, p_sms_total_max integer,
+	p_instead_of bigint DEFAULT NULL)
+RETURNS TABLE (status text, challenge_id bigint, number text, expires_at timestamptz, code_expires_at timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF p_kind = 'push' OR p_code_mac IS NOT NULL THEN
+		PERFORM wsmfa.commit_durably();
+	ELSE
+		PERFORM set_config('synchronous_commit', 'off', true);
+	END IF;
+	SELECT o.status, o.challenge_id, o.number, o.expires_at, o.code_expires_at
+	INTO status, challenge_id, number, expires_at, code_expires_at
+	FROM wsmfa.question_open(p_at, p_account_id, p_client, p_station, p_service, p_kind, p_state_hash, p_login, p_attempt,
+		wsmfa.login_ends(p_account_id, p_login, p_expires_at), p_authenticator_id, coalesce(p_keep_code, false), p_code_mac, p_code_expires_at, p_number, p_phone,
+		p_provider, p_digest, p_waiter, p_sealed, coalesce(p_shows_banner, false), p_push_max, p_sms_max, p_sms_number_max,
+		p_sms_organization_max, p_sms_total_max,
+		CASE WHEN p_keep_code THEN (SELECT max(c.id) FROM wsmfa.challenge c WHERE c.account_id = p_account_id AND c.login = p_login) END) o;
+	IF p_instead_of IS NOT NULL THEN
+		PERFORM wsmfa.question_unsent(p_account_id, p_instead_of, challenge_id);
+	END IF;
+	RETURN NEXT;
+END
+$$;
+
 DROP FUNCTION wsmfa.challenge_settle;
 CREATE FUNCTION wsmfa.challenge_settle(p_at timestamptz, p_account_id bigint, p_client text, p_station text, p_service text,
 	p_challenge_id bigint, p_verdict text, p_kind text, p_authenticators bigint[], p_step bigint, p_drift integer, p_guess_mac bytea,

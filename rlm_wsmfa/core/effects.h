@@ -47,6 +47,7 @@ struct wsmfa_opening {
 	int64_t waiter;               //!< ticket of the request that will be parked for it, 0 for none.
 	uint8_t const *sealed;        //!< key of a TOTP enrolment, sealed for authenticator_id.
 	size_t sealed_len;
+	bool follows;	    //!< not the first question of its login, which ends an hour after that one
 	bool shows_banner;  //!< stamps the account: banner_every counts from here.
 	int64_t instead_of; //!< id of a question whose message could not be sent, 0 for none: repeats of the answer
 			    //!< that led to it are led here.

@@ -41,6 +41,7 @@ bool wsmfa_visit_opening(struct wsmfa_visit *v, struct wsmfa_ask const *ask, boo
 		.kind = ask->kind,
 		.login = v->answering ? v->question.login : v->random.login,
 		.attempt = ask->attempt,
+		.follows = v->answering,
 		.expires_at = ask->expires_at,
 		.authenticator_id = ask->authenticator_id,
 		.keep_code = ask->keep_code,

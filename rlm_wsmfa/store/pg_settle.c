@@ -225,7 +225,7 @@ struct pg_batch_kind const wsmfa_pg_opens = { .statement = "wsmfa_opens", .put =
 /* A question for a TOTP code: nothing is sent or shown with it, and no other is reused. */
 static bool opening_is_plain(struct wsmfa_opening const *o)
 {
-	return o->kind == WSMFA_ASK_TOTP && o->state_hash && o->login && !o->keep_code && !o->code_mac &&
+	return o->kind == WSMFA_ASK_TOTP && !o->follows && o->state_hash && o->login && !o->keep_code && !o->code_mac &&
 	       !o->shows_banner && !o->waiter && o->sealed_len == 0 && !(o->number && *o->number) &&
 	       !(o->phone && *o->phone) && !(o->provider && *o->provider) && !o->instead_of;
 }

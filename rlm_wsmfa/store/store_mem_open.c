@@ -206,11 +206,26 @@ static bool phone_allows(struct wsmfa_mem *m, struct wsmfa_origin const *origin,
 	return true;
 }
 
+/* A login ends an hour after its first question. */
+static struct wsmfa_opening opening_in_time(struct wsmfa_mem *m, int64_t account_id, struct wsmfa_opening const *o)
+{
+	struct wsmfa_opening in_time = *o;
+
+	for (struct mem_challenge *c = m->challenges; c; c = c->next) {
+		if (c->account_id == account_id && memcmp(c->q.login, o->login, sizeof(c->q.login)) == 0 &&
+		    in_time.expires_at > c->q.opened_at + WSMFA_HOUR)
+			in_time.expires_at = c->q.opened_at + WSMFA_HOUR;
+	}
+	return in_time;
+}
+
 void wsmfa_mem_open(struct wsmfa_mem *m, struct wsmfa_origin const *origin, struct wsmfa_limits const *limits,
-		    int64_t account_id, struct mem_challenge *before, struct wsmfa_opening const *o,
+		    int64_t account_id, struct mem_challenge *before, struct wsmfa_opening const *opening,
 		    struct wsmfa_opened *out)
 {
 	struct mem_account *a = wsmfa_mem_account_find(m, account_id);
+	struct wsmfa_opening const in_time = opening_in_time(m, account_id, opening);
+	struct wsmfa_opening const *o = &in_time;
 	struct mem_challenge *keep = o->keep_code ? before : NULL;
 
 	memset(out, 0, sizeof(*out));

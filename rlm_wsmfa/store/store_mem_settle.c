@@ -317,17 +317,11 @@ static enum wsmfa_settle_status settle_judge(struct settling *x)
 
 static void settle_next(struct settling *x, struct wsmfa_opening const *next)
 {
-	struct wsmfa_opening in_time;
 	struct wsmfa_opened opened;
 
 	if (!next)
 		return;
-	in_time = *next;
-	for (struct mem_challenge *c = x->m->challenges; c && x->challenge; c = c->next) {
-		if (same_login(c, x->challenge) && in_time.expires_at > c->q.opened_at + WSMFA_HOUR)
-			in_time.expires_at = c->q.opened_at + WSMFA_HOUR;
-	}
-	wsmfa_mem_open(x->m, x->origin, x->limits, x->account->a.id, x->challenge, &in_time, &opened);
+	wsmfa_mem_open(x->m, x->origin, x->limits, x->account->a.id, x->challenge, next, &opened);
 	x->out->next_status = opened.status;
 	x->out->next_id = opened.challenge_id;
 	if (!opened.challenge_id && x->out->status == WSMFA_SETTLE_RIGHT)

@@ -214,6 +214,24 @@ static void an_hour_is_enough(void **state)
 	assert_false(login_enrolled(&w));
 }
 
+/* Nor is it longer where each answer meets a limit, so that another question takes the place of the one that was chosen. */
+static void an_hour_is_enough_at_a_limit(void **state)
+{
+	(void)state;
+	login_setting(&w, "sms_max", "0");
+	login_person(&w, "totp sms=" PHONE);
+	login_say(&w, "{password}");
+	for (int i = 0; i < 59; i++) {
+		w.now += WSMFA_MINUTE;
+		w.events_len = 0;
+		login_say(&w, "sms");
+		login_expect(&w, "challenge Too many codes were sent; use another way or wait. Enter the code*");
+	}
+	w.now += WSMFA_MINUTE;
+	login_say(&w, "{totp}");
+	login_expect(&w, "reject The time to answer is over. Log in again.");
+}
+
 int main(void)
 {
 	static struct CMUnitTest const tests[] = {
@@ -226,6 +244,7 @@ int main(void)
 		cmocka_unit_test(grace_was_over_all_along),
 		ONE(the_ticket_of_another_login),
 		ONE(an_hour_is_enough),
+		ONE(an_hour_is_enough_at_a_limit),
 	};
 
 	return _cmocka_run_group_tests("flow enroll meanwhile", tests, LENGTH(tests), NULL, NULL);
