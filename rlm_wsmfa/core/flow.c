@@ -142,6 +142,10 @@ void wsmfa_flow_answer(struct wsmfa_login const *login, struct wsmfa_question co
 		wsmfa_cell_gone(login, question, answer, out);
 	} else {
 		table[question->kind][answer->class](login, question, answer, out);
+		/* what is right by now may have been wrong, a moment too early: then it leads where it led */
+		if (login->repeat && out->move == WSMFA_MOVE_JUDGE && out->judgement.verdict == WSMFA_VERDICT_RIGHT &&
+		    !out->asks && out->judgement.kind == question->kind)
+			wsmfa_ask_same(login, question, WSMFA_TEXT_NOTE_WRONG_CODE, out);
 	}
 }
 

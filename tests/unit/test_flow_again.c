@@ -98,6 +98,37 @@ static void every_answer_twice(void **state)
 	login_end(&w);
 }
 
+/* A code of a phone that is ahead: right by the time it is repeated, and still what it was. */
+static void wrong_and_then_in_time(void **state)
+{
+	static char const *const attempts[] = { "3", "1" };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(attempts); i++) {
+		struct wsmfa_reply first;
+
+		login_begin(&w);
+		login_setting(&w, "max_attempts", attempts[i]);
+		login_person(&w, "totp");
+		w.now += 30 * WSMFA_SECOND - w.now % (30 * WSMFA_SECOND) - WSMFA_SECOND;
+		login_say(&w, "{password}");
+		login_say(&w, "{totp+2}");
+		login_expect(&w, i ? "reject Too many wrong*" : "challenge That code is not right. Enter the code*");
+		first = w.reply;
+		w.now += WSMFA_SECOND;
+		login_again(&w);
+		assert_int_equal(w.reply.kind, first.kind);
+		assert_string_equal(w.reply.text, first.text);
+		assert_string_equal(w.reply.state, first.state);
+		assert_int_equal(login_failures(&w, w.person.totp[0]), 1);
+		if (i == 0) {
+			login_say(&w, "{totp+1}"); // the control: it is right now
+			login_expect(&w, "accept");
+		}
+		login_end(&w);
+	}
+}
+
 static void the_last_recovery_code_twice(void **state)
 {
 	(void)state;
@@ -425,8 +456,11 @@ static void forbidden_while_it_waits(void **state)
 int main(void)
 {
 	static struct CMUnitTest const single[] = {
-		ONE(the_last_recovery_code_twice),       ONE(not_the_same_answer),
-		ONE(enabled_again_it_would_be_accepted), ONE(disabled_while_it_waits),
+		cmocka_unit_test(wrong_and_then_in_time),
+		ONE(the_last_recovery_code_twice),
+		ONE(not_the_same_answer),
+		ONE(enabled_again_it_would_be_accepted),
+		ONE(disabled_while_it_waits),
 		ONE(what_is_gone_gives_no_attempts),
 		ONE(forbidden_while_it_waits),
 	};

@@ -143,7 +143,8 @@ static void append_takes_a_sent_code(void **state)
 	r = append(w, &who, &totp, 1, STATION);
 	assert_int_equal(r.status, WSMFA_SETTLE_RIGHT);
 	assert_int_equal(r.outcome, WSMFA_OUTCOME_ACCEPTED);
-	assert_int_equal(append(w, &who, &totp, 1, STATION).status, WSMFA_SETTLE_WRONG);
+	assert_int_equal(append(w, &who, &totp, 1, STATION).status, WSMFA_SETTLE_REPLAYED);
+	assert_int_equal(append(w, &who, &totp, 2, STATION).status, WSMFA_SETTLE_WRONG);
 
 	x = sms_of(&who, 5, sms, WORLD_NOW); // as many wrong ones as a dialogue has void it
 	x.state_hash = NULL;
