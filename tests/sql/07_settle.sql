@@ -221,8 +221,8 @@ SELECT t.settle(pg_temp.id('alice'), (SELECT id FROM wsmfa.challenge WHERE state
 SELECT results_eq($$ SELECT expires_at - t.t0('400 days') FROM wsmfa.challenge WHERE state_hash IN (t.h('h3'), t.h('h4')) ORDER BY state_hash = t.h('h4') $$,
 	$$ VALUES (interval '1 h'), (interval '1 h') $$, 'the last question of a login ends with it');
 
-SELECT is((t.open(pg_temp.id('alice'), 'totp', 'h5', t.t0('400 days 59 min'), login => 'long one')).expires_at, t.t0('400 days 61 min'), 'a first question has its time');
-SELECT is((t.open(pg_temp.id('alice'), 'totp', 'h6', t.t0('400 days 118 min'), login => 'long one')).expires_at, t.t0('400 days 119 min'), 'one that takes the place of another does not begin it anew');
+SELECT is((t.open(pg_temp.id('alice'), 'recovery', 'h5', t.t0('400 days 59 min'), login => 'long one')).expires_at, t.t0('400 days 61 min'), 'a first question has its time');
+SELECT is((t.open(pg_temp.id('alice'), 'recovery', 'h6', t.t0('400 days 118 min'), login => 'long one')).expires_at, t.t0('400 days 119 min'), 'one that takes the place of another does not begin it anew');
 
 -- what could not be sent, and nothing in its place
 SELECT set_config('t.unsent', (SELECT next_id::text FROM t.settle(pg_temp.id('alice'), t.taken(pg_temp.id('alice'), 'totp', 'n1', t.t0('410 days')), 'aside', 'totp', at => t.t0('410 days'), next => 'sms', next_state => 'n2', code => 'n', sms_max => 100)), true);

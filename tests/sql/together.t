@@ -55,7 +55,7 @@ BEGIN
 		END IF;
 		SELECT s.* INTO status, outcome, reason, first, locked_until, disabled, next_id, next_status, codes_left, authenticator_id
 		FROM t.settle_alone(account_id, challenge_id, verdict, kind, authenticators, at, station, step, guess, sent, recovery, ticket, enroll, sealed,
-			lock_after, budget, next, next_state, keep, client, code, sms_max, next_authenticator_id) s;
+			lock_after, budget, next, next_state, keep, client, code, sms_max, next_authenticator_id, needs_ticket) s;
 	END $$ $f$, pg_get_function_arguments('t.settle_alone'::regproc));
 END $do$;
 SQL
