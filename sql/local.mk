@@ -19,4 +19,4 @@ nobase_dist_pkgdata_DATA += sql/0016_oversight.sql
 nobase_dist_pkgdata_DATA += sql/0017_speed.sql
 nobase_dist_pkgdata_DATA += sql/0018_together.sql
 nobase_dist_pkgdata_DATA += sql/0019_meanwhile.sql
-nobase_dist_pkgdata_DATA += sql/0023_worth.sql
+nobase_dist_pkgdata_DATA += sql/0020_worth.sql
