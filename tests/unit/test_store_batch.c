@@ -416,10 +416,12 @@ static void kinds_go_by_one_road_and_do_not_mix(void **state)
 	for (int i = 0; i < 2; i++)
 		call_ends(&r[i]);
 	call_ends(&t);
-	assert_int_equal(statements,
-			 5); // two that went at once, the third kind's, and one with each of those that waited
+	/* Two that went at once, the third kind's, and one of each kind that waited. Who leads takes along who waits when it comes to
+	   that: the last one may have got a place of its own before. */
+	assert_in_range(statements, 5, 6);
 	assert_int_equal(w[1].x.got + w[2].x.got, 10);
-	assert_true(w[1].x.call.shared && w[2].x.call.shared);
+	assert_int_equal(w[1].x.call.shared, statements == 5);
+	assert_int_equal(w[2].x.call.shared, statements == 5);
 	assert_int_equal(r[1].x.got, 5);
 	assert_int_equal(t.x.got, 3);
 	assert_false(r[1].x.call.shared || t.x.call.shared);
