@@ -36,8 +36,13 @@ class Draw:
     def chance(self, p):
         return self.random.random() < p
 
-    def time(self):
-        return self.random.choice(self.points) + self.random.choice((-1, 0, 0, 1)) * MICRO
+    def time(self, points=None):
+        return self.random.choice(points or self.points) + self.random.choice((-1, 0, 0, 1)) * MICRO
+
+    def times(self):
+        """One of each part of the time in which things begin and end, so that nothing is always before or after."""
+        part = len(self.points) // TIMES
+        return [self.time(self.points[i * part:(i + 1) * part]) for i in range(TIMES)]
 
     def schedule(self):
         return tuple(sorted((self.time(), self.time())))
@@ -57,7 +62,8 @@ def fill(c, draw):
            [(r, r, draw.random.choice(("Asia/Kathmandu", "America/New_York", "UTC")), *draw.schedule()) for r in regions])
     services = [f"s{i}" for i in range(6)]
     insert("service", "code, name, requires_mfa_from",
-           [(s, s, None if draw.chance(0.4) else draw.time()) for s in services] + [("free", "free", None)])
+           [(s, s, draw.time(draw.points[:3])) for s in services[:2]]
+           + [(s, s, None if draw.chance(0.4) else draw.time()) for s in services[2:]] + [("free", "free", None)])
     organizations = [row[0] for row in insert(
         "organization", "name, allowed_methods",
         [(f"o{i}", draw.some(KINDS, 5) if draw.chance(0.4) else None) for i in range(60)], "returning id")]
@@ -140,7 +146,7 @@ def test_next_login_is_what_the_module_decides(place):
         c.execute("commit")
         c.execute("analyze")
         seen = collections.Counter()
-        for group, at in enumerate(draw.time() for _ in range(TIMES)):
+        for group, at in enumerate(draw.times()):
             lines = logins(c, at, group)
             done = subprocess.run([BUILD / "tests/unit/decide"], input="\n".join(lines.values()) + "\n", text=True,
                                   capture_output=True, check=True)
