@@ -62,13 +62,18 @@ def logins(result):
                 "Blue: ours.")
 
 
+def published(name):
+    """Where the result of the last published run is."""
+    return TOP / "docs" / "benchmarks" / f"{name}.json"
+
+
 def publish(name, path, text):
     """Puts a result into docs/: JSON and picture beside, the table between its two marks."""
-    folder = TOP / "docs" / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in (path, path.with_suffix(".svg")):
-        if file.exists():
-            shutil.copyfile(file, folder / file.name)
+    to = published(name)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".json", ".svg"):
+        if path.with_suffix(suffix).exists():
+            shutil.copyfile(path.with_suffix(suffix), to.with_suffix(suffix))
     page = TOP / "docs" / "benchmarks.md"
     marked = re.compile(rf"(<!-- {name} begins -->\n).*?(<!-- {name} ends -->)", re.S)
     new, n = marked.subn(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page.read_text())
