@@ -222,6 +222,31 @@ static bool calls_eap(CONF_SECTION *cs)
 }
 
 /**
+ * Does each EAP of this section lead to the module, where it says ok? Only what stands in the section itself is seen through: an
+ * "ok = return" would end it before the module, a group or an if may have return codes of its own.
+ */
+static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+{
+	bool leads_on = true;
+
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+
+		if (cf_item_is_pair(ci)) {
+			if (is_eap(cf_pair_attr(cf_item_to_pair(ci)))) leads_on = false;
+		} else if (below && is_eap(cf_section_name1(below))) {
+			if (cf_pair_find(below, "ok")) return false;
+			leads_on = false;
+		} else if (below && calls_eap(below)) {
+			return false;
+		} else if (below && is_if_ok(below) && calls(inst, below)) {
+			leads_on = true;
+		}
+	}
+	return leads_on;
+}
+
+/**
  * EAP asks many times before it accepts, so authorize can't fix its answer beforehand: whatever accepts by EAP has to come
  * through the module in the same section.
  */
@@ -234,7 +259,7 @@ static int check_eap(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 		bool bare = cf_item_is_pair(ci) && is_eap(cf_pair_attr(cf_item_to_pair(ci)));
 		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
 
-		if (!bare && !(cs && (is_eap(cf_section_name1(cs)) || (calls_eap(cs) && !calls(inst, cs))))) continue;
+		if (!bare && !(cs && (is_eap(cf_section_name1(cs)) || (calls_eap(cs) && !eap_leads_on(inst, cs))))) continue;
 		cf_log_err_cs(cs ? cs : authenticate,
 			      "EAP would let in without a second factor: write \"Auth-Type eap { eap if (ok) { %s } }\" in authenticate of "
 			      "the site %s: docs/clients/wifi-eap.md",

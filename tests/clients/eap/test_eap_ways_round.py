@@ -189,10 +189,15 @@ def test_no_session_is_resumed(place, make_server, tmp_path, allowed):
 
 ONE_FACTOR = "EAP would let in without a second factor"
 LISTEN = "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 0\n}\n"
+EAP, AFTER = r"\t\twsmfa-eap\n", r"\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n"
 LEAKS = {
     "the gate in Post-Auth-Type": (lambda s: re.sub(r"(Post-Auth-Type Client-Lost \{\n)\t\twsmfa\n", r"\1", s, count=1),
                                    "the gate is missing"),
     "the module after EAP": (lambda s: re.sub(r"(\t\twsmfa-eap\n)\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n", r"\1", s, count=1), ONE_FACTOR),
+    "the module before EAP": (lambda s: re.sub(f"({EAP})({AFTER})", r"\2\1", s, count=1), ONE_FACTOR),
+    "EAP whose ok ends the section": (lambda s: re.sub(f"{EAP}(?={AFTER})", "\t\twsmfa-eap {\n\t\t\tok = return\n\t\t}\n", s, count=1),
+                                      ONE_FACTOR),
+    "EAP in a group": (lambda s: re.sub(f"{EAP}(?={AFTER})", "\t\tgroup {\n\t\t\twsmfa-eap\n\t\t}\n", s, count=1), ONE_FACTOR),
     "a client of the tunnel": (None, ONE_FACTOR),
     "a listener of the tunnel": (lambda s: s.replace("server wsmfa-tunnel {\n", f"server wsmfa-tunnel {{\n{LISTEN}"), ONE_FACTOR),
 }
