@@ -53,6 +53,7 @@ class Crowd:
         self.sent = []
         self.accepted = collections.Counter()
         self.saw = collections.Counter()
+        self.slowest = 0.0
         self.over, self.rest = threading.Event(), threading.Event()
         self.threads = [threading.Thread(target=self.run, args=(self.people[i::threads],)) for i in range(threads)]
         for thread in self.threads:
@@ -70,15 +71,21 @@ class Crowd:
 
     def login(self, appends, ask, append, person, code):
         if appends:
-            reply = append.ask(person.name, f"{person.password},{code}", timeout=6)
+            reply = self.timed(append, person.name, f"{person.password},{code}")
         else:
-            reply = ask.ask(person.name, person.password, timeout=6)
+            reply = self.timed(ask, person.name, person.password)
             if reply is not None and reply.code == "challenge":
-                reply = ask.ask(person.name, code, reply.state, timeout=6)
+                reply = self.timed(ask, person.name, code, reply.state)
         said = reply.code if reply is not None else "silence"
         self.saw[said] += 1
         self.accepted[person.name] += said == "accept"
         return said == "accept"
+
+    def timed(self, client, *words):
+        began = time.monotonic()
+        reply = client.ask(*words, timeout=6)
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        return reply
 
     def inside(self):
         return sum(self.accepted.values())
@@ -93,15 +100,18 @@ class Crowd:
             thread.join()
 
     def __str__(self):
-        return ", ".join(f"{n} {word}" for word, n in sorted(self.saw.items()))
+        return ", ".join(f"{n} {word}" for word, n in sorted(self.saw.items())) + f"; the slowest after {self.slowest:.1f} s"
 
     def replay(self):
-        """Each code that was sent, once more in either way: the names that it let in more than once, and how many were tried."""
+        """Each code that was sent, once more in either way: the names that it let in more than once, and how many codes were still
+        those of their minute or of one beside it, so that nothing but their use was against them."""
+        fresh = 0
         with self.server.client("127.0.0.1") as ask, self.server.client("127.0.0.2") as append:
             for person, code in self.sent:
+                fresh += code in (person.code(-1), person.code(), person.code(1))
                 for appends in (0, 1):
                     self.login(appends, ask, append, person, code)
-        return [name for name, n in self.accepted.items() if n > 1]
+        return [name for name, n in self.accepted.items() if n > 1], fresh
 
 
 class Hog:
@@ -146,6 +156,8 @@ class Proxy:
         self.home.mkdir(mode=0o755)
         self.delay = 0.0
         self.cutting = False
+        self.cut_after = None  # octets: the connection is cut after the next statement that holds them, and before its answer
+        self.doomed = set()
         self.open = []
         self.socket = socket.socket(socket.AF_UNIX)
         path = self.home / f".s.PGSQL.{cluster.port}"
@@ -173,8 +185,11 @@ class Proxy:
     def carry(self, source, to, answers):
         try:
             while data := source.recv(65536):
-                if answers and self.cutting:
+                if answers and (self.cutting or to in self.doomed):
                     break
+                if not answers and self.cut_after and self.cut_after in data:
+                    self.cut_after = None
+                    self.doomed.add(source)
                 time.sleep(self.delay / 2)
                 to.sendall(data)
         except OSError:

@@ -11,8 +11,9 @@ import pytest
 
 import world
 from faults import Crowd, Hog, Proxy, cut_all, kill
+from fixtures import keeps_secrets
 from place import Place, wait_for
-from test_push import pending, wait_mode
+from pushes import joins, pending, wait_mode
 
 
 @pytest.fixture
@@ -89,7 +90,10 @@ def through(place, server, breaks, mends, what, recovers, record_property):
             recovers(lambda: logs_in(place, server), what)
     finally:
         crowd.stop()
-    assert crowd.replay() == [], "codes that were accepted twice"
+    twice, fresh = crowd.replay()
+    record_property(f"{what}: sent again afterwards",
+                    f"{len(crowd.sent)} codes, {fresh} of them in their window; {len(twice)} accepted twice")
+    assert fresh and not twice, "codes that were accepted twice"
     # Control: their next codes are good, so the former were refused for what they were.
     client = server.client("127.0.0.2")
     for person, code in crowd.sent[:4]:
@@ -106,7 +110,7 @@ def test_fault_under_load(place, make_server, recovers, record_property, fault):
     assert held <= 40, "connections are given back"
 
 
-def test_disk_full(make_server, recovers, record_property):
+def test_disk_full(request, recovers, record_property):
     """The cluster's file system has no room left, for tables or for the log of what was committed."""
     room = tempfile.mkdtemp(prefix="wsmfa-test-full-", dir="/var/tmp")
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=755", "tmpfs", room], check=False).returncode:
@@ -119,10 +123,12 @@ def test_disk_full(make_server, recovers, record_property):
         hog = Hog(full)
         through(full, server, hog.begin, hog.end, "disk full", recovers, record_property)
     finally:
-        if full is not None:
-            full.close()
-        subprocess.run(["umount", "-l", room], check=True)
-        os.rmdir(room)
+        try:
+            if full is not None:
+                keeps_secrets(request.config, full, "full world")
+        finally:
+            subprocess.run(["umount", "-l", room], check=True)
+            os.rmdir(room)
 
 
 def proxied(place, make_server):
@@ -162,6 +168,28 @@ def test_answers_are_lost(place, make_server, recovers, record_property):
         proxy.close()
 
 
+def test_an_outcome_that_was_lost_is_found(place, make_server, record_property):
+    """It was committed that the code is right, and the server never heard: the client's next try with the same octets gets in, once."""
+    proxy, server = proxied(place, make_server)
+    try:
+        person, client = place.person(totp=True), server.client()
+        wait_for(lambda: logs_in(place, server), "logins work")
+        state = client.ask(person.name, person.password).state
+        code = person.code()
+        proxy.cut_after = b"\0wsmfa_settle"
+        lost = client.ask(person.name, code, state)
+        assert proxy.cut_after is None, "control: it was settled"
+        assert place.value("select last_step from wsmfa.authenticator where account_id = %s", person.id) > 0, "control: and committed"
+        found = client.ask(person.name, code, state)
+        record_property("an outcome was lost: the client saw", f"{lost}; with the same answer: {found}")
+        assert lost.code == "reject" and found.code == "accept"
+        place.event(person.name, "error") # of the first try: who repeats an answer writes none
+        again = client.ask(person.name, person.password)
+        assert client.ask(person.name, code, again.state).code != "accept", "the code is used up"
+    finally:
+        proxy.close()
+
+
 @pytest.mark.parametrize("table", ["challenge", "authenticator", "account_service", "account"])
 def test_a_row_deleted_in_mid_login(place, make_server, recovers, record_property, table):
     """The right answer comes when what it is judged by is gone."""
@@ -189,7 +217,7 @@ def test_a_push_deleted_while_it_waits(place, make_server, record_property):
     assert reply is not None and reply.code == "reject"
 
 
-def test_a_crash_while_phones_ring(place, make_server, recovers):
+def test_a_crash_while_phones_ring(place, make_server, recovers, record_property):
     """Open pushes are lost with the other questions: each request that waits is refused, none is forgotten."""
     server = make_server(settings={"push_timeout": 10}).start()
     people = [place.person(push=True) for _ in range(10)]
@@ -201,6 +229,7 @@ def test_a_crash_while_phones_ring(place, make_server, recovers):
     place.mend()
     recovers(lambda: logs_in(place, server), "PostgreSQL killed while ten phones ring")
     replies = [c.wait(packet, 30) for c, packet in zip(clients, packets)]
+    record_property("PostgreSQL killed while ten phones ring: the clients saw", replies[0])
     assert [r and r.code for r in replies] == ["reject"] * len(people)
 
 
@@ -216,27 +245,37 @@ def test_radiusd_killed_with_questions_open(place, make_server, recovers, record
     wait_for(lambda: server.radiusd.pid() is None, "radiusd is gone")
     server.start()
     recovers(lambda: logs_in(place, server), "radiusd killed")
-    assert client.ask(person.name, person.code(), state).code == "accept"
-    reply = client.ask(person.name, person.code(), state)
-    assert reply.code == "accept", "the same answer is a repeat"
-    waiting.post(packet)
+    code = person.code()
+    reply = client.ask(person.name, code, state)
+    record_property("radiusd killed with a question open: its answer saw", reply)
+    assert reply.code == "accept"
+    assert client.ask(person.name, code, state).code == "accept", "the same answer is a repeat"
+    joins(place, push, lambda: waiting.post(packet))
     place.sql("select wsmfa.answer_push(%s, true, %s)", push[0], push[1])
     reply = waiting.wait(packet, 30)
     record_property("radiusd killed while a phone rings: the retransmission saw", reply)
-    accepted = [e for e in place.events(phone.name) if e["outcome"] == "accepted"]
-    assert len(accepted) <= 1 and len(place.sql("select 1 from wsmfa.challenge where account_id = %s", phone.id)) == 1
+    assert reply is not None and reply.code == "accept"
+    place.event(phone.name, "accepted")
+    assert [e["outcome"] for e in place.events(phone.name)].count("accepted") == 1
+    assert len(place.sql("select 1 from wsmfa.challenge where account_id = %s", phone.id)) == 1, "nobody was asked twice"
+
+
+def pool_of(server, most):
+    """Of so many connections, all of which are kept."""
+    spare = "spare = ${thread[pool].max_spare_servers}"
+    module = server.radiusd.raddb / "mods-available/wsmfa"
+    text = module.read_text()
+    assert spare in text
+    module.write_text(text.replace("max = ${thread[pool].max_servers}", f"max = {most}").replace(spare, f"spare = {most}"))
+    return server
 
 
 @pytest.mark.parametrize("most", [1, None], ids=["of one", "as shipped"])
 def test_a_cold_pool(place, make_server, record_property, most):
     """More logins at once than there are connections: each waits for its turn, and nobody is refused."""
-    conf = "spare = ${thread[pool].max_spare_servers}"
     server = make_server()
-    module = server.radiusd.raddb / "mods-available/wsmfa"
-    text = module.read_text()
-    assert conf in text
     if most:
-        module.write_text(text.replace("max = ${thread[pool].max_servers}", f"max = {most}").replace(conf, f"spare = {most}"))
+        pool_of(server, most)
     server.start()
     crowd = Crowd(place, server, threads=32)
     crowd.rest.set()
@@ -244,5 +283,30 @@ def test_a_cold_pool(place, make_server, record_property, most):
     crowd.stop()
     record_property(f"a pool of {most or 'the shipped size'}, 32 clients at a time saw", str(crowd))
     assert not crowd.refused()
-    assert crowd.replay() == []
+    assert crowd.replay()[0] == []
     assert logs_in(place, server)
+
+
+def test_an_exhausted_pool(place, make_server, recovers, record_property):
+    """Its two connections wait for a lock, and more clients than that for one of them."""
+    server = pool_of(make_server(settings={"store_timeout": 2}), 2).start()
+
+    def waits():
+        return place.value("select count(*) from pg_stat_activity where usename = 'wsmfa_radius' and wait_event_type = 'Lock'")
+
+    def breaks(_):
+        LOCK.take(place)
+        wait_for(lambda: waits() == 2, "both connections wait for the lock")
+    through(place, server, breaks, LOCK.release, "a pool of 2, exhausted", recovers, record_property)
+
+
+def test_control_a_commit_that_is_lost_is_seen(place, make_server):
+    """What the replay of each fault above would find, had the database forgotten who logged in."""
+    server = make_server().start()
+    crowd = Crowd(place, server, size=8)
+    crowd.rest.set()
+    wait_for(lambda: crowd.inside() == len(crowd.people), "everybody is in", 30)
+    crowd.stop()
+    place.sql("update wsmfa.authenticator set last_step = -1 where account_id = any(%s)", [p.id for p in crowd.people])
+    twice, fresh = crowd.replay()
+    assert len(twice) == fresh == len(crowd.people)
