@@ -68,6 +68,7 @@ class Place:
         self.home.chmod(0o755)
         self.servers = []
         self.people = []
+        self.shown = set()  # tickets and recovery codes that wsmfactl printed
         self.cluster = world.Cluster(self.home / "pg")
         self.database = world.DATABASE
         self.connections = threading.local()
@@ -137,8 +138,11 @@ class Place:
 
     def wsmfactl(self, *words, stdin=None, check=True, text=True):
         env = {**os.environ, **self.cluster.env(database=self.database), "WSMFA_KEY_FILE": str(self.key_file)}
-        return subprocess.run([WSMFACTL, *map(str, words)], env=env, input=stdin, stdin=None if stdin else
+        done = subprocess.run([WSMFACTL, *map(str, words)], env=env, input=stdin, stdin=None if stdin else
                               subprocess.DEVNULL, capture_output=True, text=text, check=check)
+        if words[:1] in (("account",), ("recovery",)) and text:
+            self.shown.update(re.findall(r"\b[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){2,3}\b", done.stdout))
+        return done
 
     # radiusd
 
@@ -302,6 +306,7 @@ class Server:
                        for address, items in table.items()) + more_clients
         if sections is None:
             sections = f"\n\tsms file {{\n\t\tpath = {world.quoted(self.outbox)}\n\t}}\n\tpush local {{\n\t}}\n"
+        self.sections = sections
         if "wsmfa" not in without:
             self.radiusd.install_module(module)
         self.outbox.touch()

@@ -5,6 +5,7 @@ It stands apart from pyrad, which can't build the malformed packets that these t
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import socket
 import struct
@@ -22,6 +23,8 @@ NAMES = {
 WORDS = {number: name for name, number in NAMES.items()}
 MICROSOFT = 311
 STATES = set()  # all that were received
+SHOWN = set()  # keys for an app, likewise
+KEY = re.compile(r": ([A-Z2-7 ]{16,})\.")
 
 
 def hide(password, secret, authenticator):
@@ -66,6 +69,7 @@ class Reply:
             at += size
         if self.state:
             STATES.add(self.state)
+        SHOWN.update(key.replace(" ", "") for key in KEY.findall(self.message))
         authenticator = request[4:20]
         digest = hashlib.md5(data[:4] + authenticator + data[20:] + secret).digest()
         assert digest == data[4:20], "the Response Authenticator is right"

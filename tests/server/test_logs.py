@@ -1,9 +1,12 @@
 """What must not be in a log, at any level that people run: passwords, codes, keys, secrets, connection strings."""
 import base64
+import re
 
 import pytest
 
-from place import SECRET, wait_for
+import told
+from place import SECRET, totp, wait_for
+from radius import KEY
 
 
 @pytest.mark.parametrize("level", [(), ("-x",), ("-xx",)], ids=["default", "-x", "-xx"])
@@ -62,6 +65,38 @@ def test_events_hold_no_secret(place, server):
     place.event(person.name, "failed_second_factor")
     rows = place.value("select string_agg(e::text, ' ') from wsmfa.login_event e where account = %s", person.name)
     assert person.password not in rows and wrong not in rows
+
+
+def test_the_database_holds_no_secret(place, make_server):
+    """Whoever has a copy of it has nothing to log in with: no State, code, ticket, recovery code, key or password."""
+    server = make_server(settings={"enroll_ticket": "required"}).start()
+    client, phone = server.client(), "+35840777%04d" % next(place.numbers)
+    name = f"at-rest-{next(place.numbers)}"
+    place.wsmfactl("account", "add", name, "--org", "At rest", "--region", "EMEA", "--service", "elements", "--password-stdin",
+                   stdin="the password at rest\n")
+    ticket = re.search(r'"ticket": *"([^"]+)"', place.wsmfactl("account", "ticket", name, "--json").stdout).group(1)
+    asked = client.ask(name, "the password at rest")
+    shown = client.ask(name, ticket, asked.state)
+    key = KEY.search(shown.message).group(1).replace(" ", "")
+    code = totp(base64.b32decode(key), place.value("select extract(epoch from now())::bigint") // 30)
+    reply = client.ask(name, code, shown.state)
+    assert reply.code == "accept", reply
+    person = place.person(sms=phone, recovery=True)
+    texted = client.ask(person.name, person.password)
+    secrets = {"the password at rest", ticket, ticket.replace("-", ""), key, code, *person.recovery, person.recovery[0].replace("-", ""),
+               server.text_code(phone), asked.state.decode(), shown.state.decode(), texted.state.decode(),
+               base64.b64encode(place.key).decode()}
+    octets = {base64.b32decode(key).hex(), place.key.hex()}
+    held = "".join(told.rows(place))
+    # A code is six digits, which a number may hold by chance: as a word, or as octets.
+    for secret in secrets:
+        assert not re.search(rf"(?<![0-9A-Za-z.]){re.escape(secret)}(?![0-9A-Za-z])", held), secret
+        assert secret.encode().hex() not in held, secret
+    assert not [o for o in octets if o in held]
+    # Control: it looks where they would be, and the password is in another form than its own.
+    assert name in held and phone in held
+    stored = place.value("select password from wsmfa.account where name = %s", name)
+    assert stored.startswith("{") and "the password at rest" not in stored and not stored.startswith("{clear}")
 
 
 def test_foreign_text_is_cleaned(place, server):

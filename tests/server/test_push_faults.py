@@ -12,16 +12,17 @@ import time
 import psycopg2
 import pytest
 
+from fixtures import keeps_secrets
 from place import Place, wait_for
 from pushes import answer, ask, pending, wait_mode
 
 
 @pytest.fixture(scope="module")
-def place():
+def place(request):
     """A world that may break: the shared one serves all others."""
     made = Place()
     yield made
-    made.close()
+    keeps_secrets(request.config, made, "world of broken pushes")
 
 
 @pytest.fixture
