@@ -96,6 +96,49 @@ def test_names_stations_and_passwords(place, server, kind):
     assert person.password not in server.fresh_log()
 
 
+def first(client, person):
+    return client.ask(person.name, person.password).state
+
+
+def said(client, person, word):
+    return client.ask(person.name, word, first(client, person)).state
+
+
+# What a login may be asked: what its person has, the settings that it takes, and the way to the question.
+QUESTIONS = {
+    "the code of an app": ({"totp": True}, {}, first), "the code of a text": ({"sms": "new"}, {}, first),
+    "a recovery code": ({"totp": True, "recovery": True}, {}, lambda c, p: said(c, p, "recovery")),
+    "which way": ({"phone": "new"}, {}, first), "the code of a new app": ({}, {"enroll_methods": "totp"}, first),
+    "the code of a new phone": ({"phone": "new"}, {}, lambda c, p: said(c, p, "sms")),
+    "a ticket": ({}, {"enroll_ticket": "required"}, first), "a push": ({"push": True}, {}, first),
+    "a banner": ({}, {}, first),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_answers_to_each_question(place, make_server, question):
+    """Nobody is let in, sent elsewhere or enrolled by one, and the next login of the same person is as the first."""
+    traits, settings, ask = QUESTIONS[question]
+    limits = {"sms_max": 100, "sms_number_max": 100, "push_max": 20, "push_timeout": 10}
+    server = make_server(settings={**limits, **settings}).start()
+    server.mark()
+    client = server.client("127.0.0.6" if question == "a banner" else "127.0.0.1")
+    for kind, text in HOSTILE.items():
+        person = place.person(**{name: phone(place) if value == "new" else value for name, value in traits.items()},
+                              organization=place.announced() if question == "a banner" else None)
+        had = place.value("select count(*) from wsmfa.authenticator where account_id = %s", person.id)
+        before = client.ask(person.name, person.password) if question not in ("a push", "a banner") else None
+        state = ask(client, person)
+        assert state, kind
+        reply = client.ask(person.name, text, state, timeout=20)
+        assert reply.code in ("challenge", "reject"), kind
+        assert text not in reply.message and len(reply.message) <= 253 and reply.message.isascii(), kind
+        assert place.value("select count(*) from wsmfa.authenticator where account_id = %s", person.id) == had, kind
+        if before:
+            assert client.ask(person.name, person.password).message.split(":")[0] == before.message.split(":")[0], kind
+    clean(server.fresh_log())
+
+
 def test_a_name_that_is_made_by_the_server(place, make_server):
     """account_name is expanded once: what comes out of it is not expanded again."""
     server = make_server(settings={"account_name": '"%{tolower:%{User-Name}}"'}).start()
@@ -196,16 +239,82 @@ def test_what_a_service_says(place, servers, fake, vendor):  # noqa: F811
         assert all(r["path"].startswith("/push/") and not r["query"] and "x-evil" not in r["headers"] for r in polls)
 
 
+@pytest.mark.parametrize("vendor", SMS)
+def test_what_a_gateway_says(place, servers, fake, vendor):  # noqa: F811
+    """Of a text that it does not take: no word of it in the prompt or the log, which tells the status and a number."""
+    section, _ = SMS[vendor]
+    server = servers(section)
+    server.mark()
+    person = place.person(sms=phone(place), totp=True)
+    client = server.client()
+    state = client.ask(person.name, person.password).state
+    fake.reset(action="control")
+    reply = client.ask(person.name, "sms", state, timeout=10)
+    assert reply.code == "challenge" and len(reply.all("Reply-Message")) == 1
+    assert reply.message.isascii() and reply.message.isprintable() and "Evil" not in reply.message
+    assert fake.requests(SMS[vendor][1]) and "status 400" in server.fresh_log(), "control: it was asked, and answered"
+    assert "Evil" not in server.fresh_log() and "708" not in server.fresh_log().split("not sent", 1)[1].splitlines()[0]
+    clean(server.fresh_log())
+
+
+def test_the_hook_that_tells_a_person(place, make_server, fake):  # noqa: F811
+    """A name in its JSON; and in the words of a wsmfactl that made the codes."""
+    server = make_server(settings={"notify_url": f'"{fake.url}/notify"'}).start()
+    for kind, text in HOSTILE.items():
+        fake.reset()
+        person = place.person(name=f"{next(place.numbers)}{text}", totp=True, recovery=True)
+        client = server.client()
+        state = client.ask(person.name, "recovery", client.ask(person.name, person.password).state).state
+        assert client.ask(person.name, person.recovery[0], state).code == "accept", kind
+        told, = wait_for(lambda: fake.requests("/notify", "POST"), "the hook is called")
+        body = json.loads(told["body"])
+        assert body["account"] == person.name and text not in body["text"], kind
+    clean(server.fresh_log())
+
+
+# Columns of a table whose cells have a form, or a place among those that there are.
+FORMED = ("region", "services", "phone", "totp_secret")
+
+
+@pytest.mark.parametrize("column", FORMED)
+def test_hostile_cells_that_must_have_a_form(place, tmp_path, column):
+    """Each row is refused by its line, and so none is taken."""
+    number = next(place.numbers)
+    good = {"name": f"formed{number}-", "organization": f"Formed {number}", "region": "EMEA", "services": "elements", "password": "x y z",
+            "phone": "+358401234567", "totp_secret": ""}
+
+    def bring(texts):
+        lines = [",".join(good)]
+        for i, text in enumerate(texts):
+            row = {**good, "name": good["name"] + str(i), column: text}
+            lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in row.values()))
+        path = tmp_path / "people.csv"
+        path.write_text("\n".join(lines) + "\n")
+        return place.wsmfactl("account", "import", path, check=False)
+    done = bring(HOSTILE.values())
+    made = place.value("select count(*) from wsmfa.account where name like %s", good["name"] + "%")
+    assert done.returncode != 0 and made == 0
+    assert all(f"people.csv:{i}: " in done.stdout + done.stderr for i in range(2, 2 + len(HOSTILE))), done
+    assert "\x1b" not in done.stdout + done.stderr
+    assert bring([good[column]]).returncode == 0, "control: it is the cells"
+
+
 def test_a_table_of_hostile_rows(place, tmp_path):
     """CSV: what an import brings is text, and comes out of wsmfactl as it went in."""
     number = next(place.numbers)
     names = [f"{number}{text}" for text in HOSTILE.values()]
 
+    devices = [text[:40] for text in HOSTILE.values()]
+
     def cell(text):
         return '"' + text.replace('"', '""') + '"'
-    rows = [",".join([cell(n), cell(f"Imported {n}"), "EMEA", "elements", cell(n), "+358401234567", "", "", cell("")]) for n in names]
+    rows = [",".join([cell(n), cell(f"Imported {n}"), "EMEA", "elements", cell(n), "+358401234567", "", cell(d), cell(d)])
+            for n, d in zip(names, devices)]
     path = tmp_path / "people.csv"
     path.write_text("\n".join(["name,organization,region,services,password,phone,totp_secret,push_provider,push_device", *rows]) + "\n")
     place.wsmfactl("account", "import", path)
     listed = {row["account"]: row for row in json.loads(place.wsmfactl("account", "list", "--json").stdout)}
     assert all(listed[n]["organization"] == f"Imported {n}" for n in names)
+    kept = dict(place.sql("select a.name, x.provider || x.device from wsmfa.authenticator x join wsmfa.account a on a.id = x.account_id "
+                          "where a.name = any(%s)", names))
+    assert kept == {n: d + d for n, d in zip(names, devices)}
