@@ -1,18 +1,22 @@
 """Who is an account can't be told by time: a wrong password costs the same work for a known name and for any other.
 
-Apart from test_bad_input.py, where what the reply says is compared. Distributions are printed, medians of samples taken in turn
-are compared, within a factor that a loaded machine keeps and that the work of a hash is far beyond.
+Apart from test_bad_input.py, where what the reply says is compared. Distributions are printed. Compared are medians of samples taken
+in turn, and how often the slower one of a pair is the known name: half of the time where nothing tells. Chance and other work of the
+machine differ from one series to the next, so that one of three has to be even; what a login costs does not.
 """
+import base64
 import os
 import statistics
 import time
 
 import pytest
 
+import world
 from place import Person
 
 SAMPLES = int(os.environ.get("WSMFA_TIMINGS", 30))
-FACTOR = 1.7  # between two medians; without the decoy's work it is above 10
+FACTOR = 1.35  # between two medians
+SLOWER = (0.25, 0.75)  # of 30 samples, three deviations of chance and more
 
 
 @pytest.fixture(scope="module")
@@ -49,31 +53,48 @@ def measure(place, client, known, typed, samples):
     return took
 
 
+def slower(took, kind):
+    """How often the slower one of this kind and of nobody is of this kind."""
+    times = took[kind]
+    return sum((a > b) + (a == b) / 2 for a in times for b in took["unknown"]) / len(times) ** 2
+
+
 def told(took):
     """Tenth, half and nine tenths of each kind's samples; how often a slower one of a pair is the known name."""
     lines = []
     for kind, times in took.items():
         tenths = statistics.quantiles(times, n=10)
-        slower = sum((a > b) + (a == b) / 2 for a in times for b in took["unknown"]) / len(times) ** 2
-        lines.append(f"{kind} {tenths[0] * 1e3:.2f} {tenths[4] * 1e3:.2f} {tenths[8] * 1e3:.2f} ms ({slower:.2f})")
+        lines.append(f"{kind} {tenths[0] * 1e3:.2f} {tenths[4] * 1e3:.2f} {tenths[8] * 1e3:.2f} ms ({slower(took, kind):.2f})")
     return "; ".join(lines)
 
 
-def ratio(took):
+def even(took):
     medians = [statistics.median(times) for times in took.values()]
-    return max(medians) / min(medians)
+    return max(medians) / min(medians) < FACTOR and all(SLOWER[0] < slower(took, kind) < SLOWER[1] for kind in took)
 
 
 @pytest.mark.parametrize("source,typed", [("127.0.0.1", "a guess"), ("127.0.0.2", "a guess,123456")], ids=["challenge", "append"])
 def test_known_and_unknown_names_take_the_same_time(place, server, known, record_property, source, typed):
-    took = measure(place, server.client(source), known, typed, SAMPLES)
-    record_property(f"wrong password at {source}, 10 50 90 % (slower than unknown)", told(took))
-    assert ratio(took) < FACTOR, told(took)
+    for _ in range(3):
+        took = measure(place, server.client(source), known, typed, SAMPLES)
+        record_property(f"wrong password at {source}, 10 50 90 % (slower than unknown)", told(took))
+        if even(took):
+            return
+    raise AssertionError(told(took))
 
 
-def test_control_without_the_decoys_work(place, make_server, known, record_property):
-    """A decoy that costs nothing: time would tell, and the comparison above would see it."""
-    server = make_server(settings={"decoy_password": '"{clear}x"'}).start()
-    took = measure(place, server.client(), known, "a guess", 10)
-    record_property("the same with a decoy without work", told(took))
-    assert ratio(took) > FACTOR, told(took)
+def cheaper(place, known):
+    """A stored password of the kind that wsmfactl makes, of half its cost."""
+    kind, count, salt, octets = place.value("select password from wsmfa.account where id = %s", known["enrolled"].id).split(":")
+    half = int.from_bytes(base64.b64decode(count), "big") // 2
+    return ":".join((kind, base64.b64encode(half.to_bytes(4, "big")).decode(), salt, octets))
+
+
+@pytest.mark.parametrize("decoy", ["without work", "of half the work"])
+def test_control_of_another_cost(place, make_server, known, record_property, decoy):
+    """Time would tell, and the comparison above would see it."""
+    stored = "{clear}x" if decoy == "without work" else cheaper(place, known)
+    server = make_server(settings={"decoy_password": world.quoted(stored)}).start()
+    took = measure(place, server.client(), known, "a guess", SAMPLES)
+    record_property(f"the same with a decoy {decoy}", told(took))
+    assert not even(took), told(took)
