@@ -2,7 +2,19 @@
  * Apart from the tests of rules, which use the words. */
 #include "unit.h"
 
+#include "core/answer.h"
+#include "core/effects.h"
+#include "core/flow.h"
+#include "core/seal.h"
+#include "core/totp.h"
 #include "core/types.h"
+#include "engine/db.h"
+#include "engine/engine.h"
+#include "engine/radius.h"
+#include "engine/waiters.h"
+#include "login/visit.h"
+#include "provider/provider.h"
+#include "store/store.h"
 
 /* All words are there, different, small letters, digits and _, and no longer than a column of the log. */
 #define CHECK_WORDS(type, count, word)                                                                   \
@@ -89,6 +101,23 @@ static void zero_is_never_accept(void **state)
 	assert_string_equal(wsmfa_decision_word((enum wsmfa_decision)0), "deny");
 	assert_string_equal(wsmfa_stage_word((enum wsmfa_stage)0), "enforce");
 	assert_string_equal(wsmfa_outcome_word((enum wsmfa_outcome)0), "error");
+	assert_int_equal(WSMFA_MODE_CHALLENGE, 0);
+	assert_int_equal(WSMFA_ANSWER_BAD, 0);
+	assert_int_equal(WSMFA_TOTP_BROKEN, 0);
+	assert_int_equal(WSMFA_UNSEALED_DAMAGED, 0);
+	assert_int_equal(WSMFA_MOVE_REFUSE, 0);
+	assert_int_equal(WSMFA_OPEN_REFUSED, 0);
+	assert_int_equal(WSMFA_TAKE_UNKNOWN, 0);
+	assert_int_equal(WSMFA_VERDICT_WRONG, 0);
+	assert_int_equal(WSMFA_SETTLE_GONE, 0);
+	assert_int_equal(WSMFA_STORE_BROKEN, 0);
+	assert_int_equal(WSMFA_REPLY_REJECT, 0);
+	assert_int_equal(WSMFA_PARK_DEAD, 0);
+	assert_int_equal(WSMFA_PACKET_MALFORMED, 0);
+	assert_int_equal(WSMFA_COPY_UNKNOWN, 0);
+	assert_int_equal(WSMFA_DB_DOWN, 0);
+	assert_int_equal(WSMFA_DELIVERY_FAILED, 0);
+	assert_int_equal(WSMFA_HTTP_UNSENT, 0);
 }
 
 static void spans_end_at_the_ends_of_the_range(void **state)
