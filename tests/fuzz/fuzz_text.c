@@ -1,5 +1,6 @@
 /* What people read, from any template and any value: one line of at most 253 octets, printable, and a question keeps its end.
- * Apart from fuzz_template, which is about gateways. The first line of the input is the template, the rest is every value.
+ * Apart from fuzz_template, which is about gateways. The first line of the input is the template, the rest is every value, and its
+ * length every figure.
  */
 #include "fuzz.h"
 
@@ -28,12 +29,17 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 	size_t len = end ? (size_t)(end - data) : size, n;
 	char *template = fuzz_text(data, len), *value = fuzz_text(end ? end + 1 : data, end ? size - len - 1 : 0);
 	struct wsmfa_text_args const args = { .account = value, .client = value, .date = value, .key = value, .methods = value,
-					      .number = value, .phone = value, .show = value, .url = value, .count = INT64_MIN,
-					      .days = INT64_MAX, .minutes = -1 };
+					      .number = value, .phone = value, .show = value, .url = value,
+					      .count = (int64_t)strlen(value), .days = INT64_MIN, .minutes = INT64_MAX };
 	char const *bad = NULL;
 	char out[64];
 
 	FUZZ_CHECK(wsmfa_text_check(template, &bad) || (bad >= template && bad < template + len && *bad == '{'));
+	for (int id = WSMFA_TEXT_NONE; id <= WSMFA_TEXTS; id++) {
+		char const *lacks = wsmfa_text_lacks((enum wsmfa_text)id, template);
+
+		FUZZ_CHECK(!lacks || !strstr(template, lacks));
+	}
 	for (size_t room = 1; room <= sizeof(out); room += 21) {
 		n = wsmfa_text_render(out, room, template, &args);
 		FUZZ_CHECK(n < room && strlen(out) == n);
