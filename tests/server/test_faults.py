@@ -2,18 +2,21 @@
 
 Apart from test_store.py, which tries one login at a time: here the fault comes in the middle of many.
 """
+import base64
 import os
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
 import world
 from faults import Crowd, Hog, Proxy, cut_all, kill
 from fixtures import keeps_secrets
-from place import Place, wait_for
+from place import Place, totp, wait_for
 from pushes import joins, pending, wait_mode
+from radius import KEY
 
 
 @pytest.fixture
@@ -233,12 +236,24 @@ def test_a_crash_while_phones_ring(place, make_server, recovers, record_property
     assert [r and r.code for r in replies] == ["reject"] * len(people)
 
 
+def shown_code(reply):
+    """Of the new app whose key it shows."""
+    key = KEY.search(reply.message).group(1).replace(" ", "")
+    return totp(base64.b32decode(key), int(time.time()) // 30)
+
+
 def test_radiusd_killed_with_questions_open(place, make_server, recovers, record_property):
     """What was asked before is answered after; a request that waited is gone, and its client's next packet finds the push."""
     server = make_server(settings={"push_timeout": 20}).start()
     person, phone = place.person(totp=True), place.person(push=True)
     client, waiting = server.client(), server.client("127.0.0.3")
     state = client.ask(person.name, person.password).state
+    number = "+35840888%04d" % next(place.numbers)
+    texted, printed, fresh = place.person(sms=number), place.person(totp=True, recovery=True), place.person()
+    shown = client.ask(fresh.name, fresh.password)
+    others = [(texted, client.ask(texted.name, texted.password).state, lambda: server.text_code(number)),
+              (printed, client.ask(printed.name, "recovery", client.ask(printed.name, printed.password).state).state, lambda: printed.recovery[0]),
+              (fresh, shown.state, lambda: shown_code(shown))]
     packet = waiting.post(wait_mode(waiting, phone))
     push = pending(place, phone)
     os.kill(server.radiusd.pid(), signal.SIGKILL)
@@ -250,6 +265,8 @@ def test_radiusd_killed_with_questions_open(place, make_server, recovers, record
     record_property("radiusd killed with a question open: its answer saw", reply)
     assert reply.code == "accept"
     assert client.ask(person.name, code, state).code == "accept", "the same answer is a repeat"
+    for who, open_state, answer in others:
+        assert client.ask(who.name, answer(), open_state).code == "accept"
     joins(place, push, lambda: waiting.post(packet))
     place.sql("select wsmfa.answer_push(%s, true, %s)", push[0], push[1])
     reply = waiting.wait(packet, 30)
