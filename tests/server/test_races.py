@@ -172,7 +172,7 @@ def test_one_ticket(place, make_server):
     assert accepts(replies) == 0
 
 
-def test_one_approval(place, racers):
+def test_one_approval(place, racers, record_property):
     """A phone says yes many times while a hundred packets of one login come: no more than one gets in. What comes after that is a login of its own."""
     person = place.person(push=True)
     clients = racers("127.0.0.3")
@@ -184,6 +184,7 @@ def test_one_approval(place, racers):
     until = time.monotonic() + 10  # for all of them: who waits in vain, does so until his push has timed out
     replies = [c.wait(p, max(0.01, until - time.monotonic())) for c, p in zip(clients, packets)]
     inside = [r.code for r in replies if r].count("accept")
+    record_property(f"one approval, {len(packets)} packets: let in", inside)
     # None: of packets in the same moment the engine may take another for the newest than the row does.
     assert inside <= 1
     assert [state for _, _, state in pushes(place, person)].count("approved") <= 1
