@@ -53,7 +53,9 @@ SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], ste
 SELECT is(pg_temp.answer('alice', 'wrong', 'totp', ARRAY[pg_temp.x('totp')], guess => 'g'), 'gone', 'wrong for a disabled one');
 UPDATE wsmfa.authenticator SET disabled_at = NULL, removed_at = now() WHERE id = pg_temp.x('totp');
 SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'a removed one');
-UPDATE wsmfa.authenticator SET removed_at = NULL WHERE id = pg_temp.x('totp');
+UPDATE wsmfa.authenticator SET removed_at = NULL, confirmed_at = NULL WHERE id = pg_temp.x('totp');
+SELECT is(pg_temp.answer('alice', 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 200), 'gone', 'one that was never confirmed');
+UPDATE wsmfa.authenticator SET confirmed_at = t.t0() WHERE id = pg_temp.x('totp');
 CREATE TEMP TABLE qd AS SELECT t.taken(pg_temp.id('alice'), 'totp', 'd1') AS a, t.taken(pg_temp.id('alice'), 'totp', 'd2') AS b, t.taken(pg_temp.id('alice'), 'banner', 'd3') AS c;
 UPDATE wsmfa.account SET disabled_at = now() WHERE name = 'alice';
 SELECT results_eq($$ SELECT status, reason FROM t.settle(pg_temp.id('alice'), (SELECT a FROM qd), 'right', 'totp', ARRAY[pg_temp.x('totp')], step => 200) $$, $$ VALUES ('gone', 'disabled') $$, 'an account disabled meanwhile');

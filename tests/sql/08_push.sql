@@ -105,7 +105,9 @@ UPDATE wsmfa.authenticator SET disabled_at = now() WHERE id = (SELECT push FROM 
 SELECT is((t.push_settle(pg_temp.approved('b3', t.t0('8 h')), 1, t.t0('8 h'))).status, 'gone', 'its authenticator disabled');
 UPDATE wsmfa.authenticator SET disabled_at = NULL, removed_at = now() WHERE id = (SELECT push FROM x);
 SELECT is((t.push_settle(pg_temp.approved('b4', t.t0('8 h')), 1, t.t0('8 h'))).status, 'gone', 'removed');
-UPDATE wsmfa.authenticator SET removed_at = NULL WHERE id = (SELECT push FROM x);
+UPDATE wsmfa.authenticator SET removed_at = NULL, confirmed_at = NULL WHERE id = (SELECT push FROM x);
+SELECT is((t.push_settle(pg_temp.approved('b4a', t.t0('8 h')), 1, t.t0('8 h'))).status, 'gone', 'never confirmed');
+UPDATE wsmfa.authenticator SET confirmed_at = t.t0() WHERE id = (SELECT push FROM x);
 CREATE TEMP TABLE b AS SELECT pg_temp.approved('b5', t.t0('8 h')) AS id;
 UPDATE wsmfa.account SET disabled_at = now() WHERE name = 'alice';
 SELECT results_eq('SELECT status, reason FROM t.push_settle((SELECT id FROM b), 1, t.t0(''8 h''))', $$ VALUES ('gone', 'disabled') $$, 'its account disabled');

@@ -56,6 +56,10 @@ SELECT is(pg_temp.settle('{1}', '{31}', ARRAY[(SELECT challenge_id FROM o WHERE 
 UPDATE wsmfa.challenge SET answered_at = NULL WHERE state_hash = t.h('s2');
 SELECT is(pg_temp.settle('{2}', '{30}', ARRAY[(SELECT challenge_id FROM o WHERE n = 2)]), '{}', 'one that nobody has answered');
 SELECT is(pg_temp.settle('{2}', '{30}', ARRAY[-1]), '{}', 'one that is not there');
+UPDATE wsmfa.authenticator SET confirmed_at = NULL WHERE id = pg_temp.x(6);
+SELECT is(pg_temp.settle('{6}', '{35}'), '{}', 'an authenticator that was never confirmed');
+UPDATE wsmfa.authenticator SET confirmed_at = t.t0() WHERE id = pg_temp.x(6);
+SELECT is(pg_temp.settle('{6}', '{35}'), '{1}', 'with the same code once it is');
 UPDATE wsmfa.account SET disabled_at = t.t0() WHERE name = 'p4';
 SELECT is(pg_temp.settle('{4}', '{40}'), '{}', 'a disabled account');
 UPDATE wsmfa.authenticator SET disabled_at = t.t0() WHERE id = pg_temp.x(5);
