@@ -244,6 +244,8 @@ static void packet(struct login_world *w, char const *state, char const *octets)
 			wsmfa_visit_failed(&w->service, v);
 			return;
 		}
+		if (w->push_ops.needs_password) // as the glue does for a provider that checks it itself
+			snprintf(v->password, sizeof(v->password), "%s", w->person.password);
 		wsmfa_visit_begin(&w->service, v, &w->reply);
 	}
 	if (w->reply.kind == WSMFA_REPLY_PARK) {
