@@ -3,6 +3,7 @@
 Apart from test_push.py: here somebody on the machine itself is the enemy.
 """
 import hashlib
+import hmac
 import random
 import socket
 import struct
@@ -13,6 +14,7 @@ import pytest
 
 from place import wait_for
 from pushes import answer, pending, pushes, wait_mode
+from radius import encode
 
 
 def room_secret(server):
@@ -100,6 +102,24 @@ def test_a_forged_answer_of_the_waiting_room(place, server, wire, code):
         pass
     late = client.wait(packet, 1)
     assert late is None or reply is None
+
+
+def test_what_a_forged_answer_brings_along(place, server, wire):
+    """A signed answer of somebody who knows the room's secret wakes one whose phone has said yes: its attributes are nobody's."""
+    person = place.person(push=True)
+    client = server.client("127.0.0.3")
+    packet = client.post(wait_mode(client, person))
+    push = pending(place, person)
+    to, request = wire.parked()
+    signed = struct.pack("!BB", 80, 18) + bytes(16) + encode([("Filter-Id", "admin"), ("Class", b"x")])
+    head = struct.pack("!BBH", 11, request[1], 20 + len(signed))
+    mac = hmac.new(room_secret(server), head + request[4:20] + signed, hashlib.md5).digest()
+    signed = signed[:2] + mac + signed[18:]
+    place.sql("update wsmfa.challenge set push_state = 'approved', push_at = now() where id = %s", push[0])  # and tells nobody
+    wire.forge(to, head + hashlib.md5(head + request[4:20] + signed + room_secret(server)).digest() + signed)
+    reply = client.wait(packet, 2)
+    assert reply is not None and reply.code == "accept"
+    assert set(reply.names) == {"Message-Authenticator"}
 
 
 def test_what_a_parked_packet_holds(place, server, wire):

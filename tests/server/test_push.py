@@ -209,6 +209,31 @@ def test_a_login_without_a_station_is_never_joined(place, server):
     assert client.wait(packet, 5).code == "accept"
 
 
+# The empty answer again, later than a fail-over comes: at which station, what else is in it, and whether it waits too.
+LATER = {"the same": ("home", [], True), "another port": ("home", [("NAS-Port", 2)], False), "no station": (None, [], False)}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_an_answer_that_comes_again_later(place, server, name):
+    """Only as the same login: the same octets alone, an empty answer, would be anybody's."""
+    station, more, waits = LATER[name]
+    person = place.person(push=True)
+    client, again = server.client(), server.client()
+    home = [("Calling-Station-Id", station)] if station else []
+    state = ask(client, person, station=station).state
+    push = pending(place, person)
+    packet = joins(place, push, lambda: client.post(client.build([("User-Name", person.name), *home], b"", state)))
+    place.sql("update wsmfa.challenge set answered_at = answered_at - interval '11 s' where id = %s", push[0])
+    later = again.build([("User-Name", person.name), *home, *more], b"", state)
+    if waits:
+        joins(place, push, lambda: again.post(later))
+    else:
+        assert again.send(later, 5).code == "reject"
+    answer(place, push)
+    assert (again.wait(later, 5) if waits else client.wait(packet, 5)).code == "accept"
+    assert len(pushes(place, person)) == 1
+
+
 def test_a_wrong_password_asks_nobody(place, server):
     person = place.person(push=True)
     client = server.client("127.0.0.3")
