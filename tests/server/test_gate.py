@@ -12,6 +12,7 @@ import pytest
 
 import world
 from place import now, wait_for
+from pushes import answer, pending, wait_mode
 from sites import (SITE, AcceptingHome, all_of, body, control, first, last, outside, replaced, section, ungated, without)
 
 ACCEPT = control("&Auth-Type := Accept")
@@ -121,6 +122,58 @@ def test_always_ok_for_pap(place, make_server, people):
     assert server.client("127.0.0.4").ask(free.name, "anything").code == "accept"
 
 
+def test_an_answer_that_nobody_gave(place, make_server, people):
+    """Auth-Type WSMFA-Response without a State, behind a module that said ok: no first factor is proven."""
+    server = make_server(edit=last("authorize", control('&Auth-Type := "WSMFA-Response"') + "\tok\n")).start()
+    _, free, _ = people
+    for password in ("wrong", free.password):
+        assert server.client("127.0.0.4").ask(free.name, password).code == "reject"
+    assert "Auth-Type WSMFA-Response without an answer" in server.fresh_log()
+
+
+def test_a_verdict_that_the_site_overrides(place, make_server, people):
+    """Whatever stands between the first factor and the module has its say, even where the site goes on after it."""
+    _, free, _ = people
+    for verdict, becomes in (("reject", "reject"), ("fail", "reject"), ("ok", "accept")):
+        overridden = f"\t\t\t{verdict} {{\n\t\t\t\t{verdict} = 1\n\t\t\t}}\n"
+        server = make_server(edit=replaced("\t\tif (ok) {\n", "\t\tif (ok) {\n" + overridden)).start()
+        assert server.client("127.0.0.4").ask(free.name, free.password).code == becomes
+        assert ("did not return ok" in server.fresh_log()) == (becomes == "reject")
+
+
+ADDED = "\tupdate reply {\n\t\t&Filter-Id := \"x\"\n\t\t&Class := 0x01\n\t}\n"
+
+
+def test_what_is_added_after_the_question(place, make_server):
+    """By a section that goes on after the module has asked, at once or when the gateway has been told: nothing of it goes out."""
+    login = "\t\tpap\n\t\tif (ok) {\n\t\t\twsmfa {\n\t\t\t\thandled = 1\n\t\t\t}\n\t\t}\n"
+    proxied = "post-proxy {\n\twsmfa\n"
+    edit = all_of(body("Auth-Type WSMFA-Login", login + ADDED, "\t"), replaced(proxied, proxied + ADDED))
+    server = make_server(edit=edit).start()
+    client = server.client()
+    for person in (place.person(totp=True), place.person(sms="+35840999%04d" % next(place.numbers))):
+        reply = client.ask(person.name, person.password)
+        assert reply.code == "challenge"
+        assert set(reply.names) == {"Message-Authenticator", "Reply-Message", "State", "Prompt", "Session-Timeout"}
+
+
+def test_a_realm_does_not_get_who_waits_for_a_phone(place, make_server):
+    """A site that names a realm or a pool of its own, before the module parks: the request goes to the waiting room and nowhere else."""
+    home = AcceptingHome()
+    try:
+        for item in ("Proxy-To-Realm", "Home-Server-Pool"):
+            login = control(f'&{item} := "foreign"') + "\t\tpap\n\t\tif (ok) {\n\t\t\twsmfa\n\t\t}\n"
+            server = make_server(edit=all_of(outside(home.realm()), body("Auth-Type WSMFA-Login", login, "\t"))).start()
+            person = place.person(push=True)
+            client = server.client("127.0.0.3")
+            packet = client.post(wait_mode(client, person))
+            answer(place, pending(place, person))
+            assert client.wait(packet, 5).code == "accept"
+            assert home.asked == 0
+    finally:
+        home.close()
+
+
 # A site that is edited behind the running server, then a HUP. The edit, and a login that would then get in.
 HUPS = {
     "the gate is gone": all_of(body("post-auth", ""), last("authorize", ACCEPT)),
@@ -210,6 +263,11 @@ REFUSED = {
     "no Fail-Authentication": (without("Post-Proxy-Type Fail-Authentication", "\t"), ["Fail-Authentication"]),
     "no WSMFA-Login": (without("Auth-Type WSMFA-Login", "\t"), ["WSMFA-Login"]),
     "no WSMFA-Response": (without("Auth-Type WSMFA-Response", "\t"), ["WSMFA-Response"]),
+    "the module alone in authenticate": (last("authenticate", "\twsmfa\n"), ["stands alone in authenticate"]),
+    "the module after a first factor that need not be right": (
+        body("Auth-Type WSMFA-Login", "\t\tpap {\n\t\t\treject = 1\n\t\t}\n\t\twsmfa {\n\t\t\tfail = 1\n\t\t}\n", "\t"), ["if (ok)"]),
+    "authorize without it": (body("authorize", "\tpap\n"), ["must stand in authorize"]),
+    "authorize with it in an if": (body("authorize", "\tif (&NAS-Port) {\n\t\twsmfa\n\t}\n\tpap\n"), ["must stand in authorize"]),
     "another server that answers": (outside(
         "server other {\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.5\n\tport = 40999\n}\nauthorize {\n\tpap\n}\n}\n"),
         ["other"]),
@@ -231,6 +289,12 @@ REFUSED_BESIDE = {
     **{f"a policy {name}": ({"files": {"policy.d/mine": f"{name} {{\n\tok\n}}\n"}}, [name, "in place of the module"])
        for name in ("wsmfa", "wsmfa.post-auth")},
 }
+
+
+@pytest.mark.parametrize("named", ["oth", "others", "an,others"])
+def test_a_site_that_is_not_quite_meant(make_server, named):
+    more, words = REFUSED_BESIDE["a client that is sent to another site"]
+    assert words[0] in make_server(**more, settings={"unguarded_sites": f'"{named}"'}).refuses()
 
 
 @pytest.mark.parametrize("name", REFUSED_BESIDE)
