@@ -6,6 +6,7 @@ import pytest
 
 from faults import at_once
 from place import DAY, TOP, now, wait_for
+from sites import first
 
 MANUAL = (TOP / "raddb/mods-available/wsmfa").read_text()
 
@@ -279,6 +280,17 @@ def test_cap_session(place, make_server):
     client = server.client()
     reply = client.ask(enrolled.name, enrolled.code(), question(client, enrolled))
     assert reply.code == "accept" and reply.number("Session-Timeout") is None
+
+
+@pytest.mark.parametrize("policy", [60, 86400])
+def test_cap_session_beside_a_policy(place, make_server, policy):
+    """Of the site's Session-Timeout and ours the shorter one goes out."""
+    edit = first("authorize", f"\tupdate reply {{\n\t\t&Session-Timeout := {policy}\n\t}}\n")
+    server = make_server(settings={"cap_session": "yes"}, edit=edit).start()
+    soon = place.person(organization=place.organization(now() - DAY, now() + DAY / 24))
+    reply = server.client().ask(soon.name, soon.password)
+    assert reply.code == "accept" and len(reply.all("Session-Timeout")) == 1
+    assert min(policy, 3000) <= reply.number("Session-Timeout") <= min(policy, 3600)
 
 
 def default(name):

@@ -85,7 +85,9 @@ def test_a_push_that_is_denied(place, server, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_must_type_is_refused(place, server, kind, source):
     person = place.person(totp=True, sms="+358401234567", recovery=True)
-    assert Login(server.client(source), kind, person.name, person.password).send().code == "reject"
+    login = Login(server.client(source), kind, person.name, person.password)
+    assert login.send().code == "reject"
+    assert [login.got(name) for name in (MS_CHAP2_SUCCESS, SEND_KEY, RECV_KEY)] == [None] * 3, "what a right password has made"
     place.event(person.name, "denied", "no_usable_method")
     logged(server, f'"{person.name}" from {source} refused: denied no_usable_method')
 

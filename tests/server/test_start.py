@@ -169,6 +169,15 @@ def test_client_items(make_server):
         assert item in said and value in said, said
 
 
+@pytest.mark.parametrize("holder", ["", "clients of_its_own", "server elsewhere"])
+@pytest.mark.parametrize("item", ["wsmfa_mdoe = append", "wsmfa_mode = telepathy"])
+def test_client_items_wherever_clients_stand(make_server, holder, item):
+    """In lists and sites, too; and a word that is none of them is a misspelt one."""
+    client = f"client far {{\n\tipaddr = 192.0.2.1\n\tsecret = elsewhere\n\t{item}\n}}\n"
+    said = make_server(edit=lambda site: site + (f"{holder} {{\n{client}}}\n" if holder else client)).refuses()
+    assert item.split()[0] in said and ("no other item is known" if "mdoe" in item else "challenge, append or wait") in said, said
+
+
 def test_items_of_a_client_that_comes_later(place, make_server):
     """A client that is read when its first packet comes, which start-up has not seen: a bad item refuses its logins."""
     def client(value):

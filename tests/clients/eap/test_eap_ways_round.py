@@ -221,3 +221,19 @@ def test_the_site_without_an_account_told(place, make_server, tmp_path):
     server, person = access_point(make_server, site).start(), quiet(place)
     assert connect(server, tmp_path, "TTLS-PAP", person).refused
     logged(server, NOBODY)
+
+
+def test_a_site_that_was_open_for_a_moment(place, make_server, tmp_path):
+    """A HUP may have loaded it, and nobody can tell: other logins go on when it is mended, EAP when the server is restarted."""
+    server, person = access_point(make_server).start(), quiet(place)
+    site = server.radiusd.raddb / "sites-enabled/wsmfa-eap"
+    with server.client() as client:
+        assert client.ask(person.name, person.password).code == "accept"
+        site.write_text(LEAKS["the module after EAP"][0](SITE))
+        wait_for(lambda: client.ask(person.name, person.password).code == "reject", "logins are refused")
+        site.write_text(SITE)
+        wait_for(lambda: client.ask(person.name, person.password).code == "accept", "logins are accepted again")
+        assert Peer(client, "anonymous").begin().failed
+    logged(server, "refused: EAP, since the sites were edited", "restart the server")
+    server.stop()
+    assert connect(server.start(), tmp_path, "TTLS-PAP", person).accepted
