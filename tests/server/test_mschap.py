@@ -4,6 +4,7 @@ import pytest
 from mschap import MS_CHAP2_SUCCESS, MS_CHAP_ERROR, RECV_KEY, SEND_KEY, Login, challenge_hash, nt_hash, response, success
 from place import wait_for
 from pushes import answer, pending
+from radius import MICROSOFT, vendor
 from sites import all_of, first, replaced
 
 KINDS = ["chap", "mschap", "mschapv2"]
@@ -109,6 +110,16 @@ def test_with_a_state(place, server, kind):
     for password in (person.password, person.code()):
         assert Login(client, kind, person.name, password, state=question.state).send().code == "reject"
     logged(server, "a State with CHAP or MS-CHAP: an answer has to be typed")
+    assert client.ask(person.name, person.code(), question.state).code == "accept"
+
+
+def test_a_change_of_password_with_a_state(place, server):
+    """RFC 2548 section 2.3.3: no answer either, even beside the right code."""
+    person = place.person(totp=True)
+    client = server.client(CHALLENGE)
+    question = client.ask(person.name, person.password)
+    change = vendor(MICROSOFT, 27, b"\x07\x01" + bytes(66))
+    assert client.ask(person.name, person.code(), question.state, extra=[change]).code == "reject"
     assert client.ask(person.name, person.code(), question.state).code == "accept"
 
 
