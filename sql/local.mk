@@ -20,3 +20,4 @@ nobase_dist_pkgdata_DATA += sql/0017_speed.sql
 nobase_dist_pkgdata_DATA += sql/0018_together.sql
 nobase_dist_pkgdata_DATA += sql/0019_meanwhile.sql
 nobase_dist_pkgdata_DATA += sql/0020_worth.sql
+nobase_dist_pkgdata_DATA += sql/0021_by_hand.sql

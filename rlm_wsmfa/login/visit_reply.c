@@ -37,8 +37,9 @@ void wsmfa_visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, enu
 	snprintf(e.service, sizeof(e.service), "%s", v->client.service);
 	snprintf(e.region, sizeof(e.region), "%s", v->account.region);
 	e.stage = v->account.stage;
-	e.has_decision = v->login.account != NULL;
-	e.decision = v->login.ruling.decision;
+	/* row 0 of the rules stands whatever the first factor said, so without asking them, too */
+	e.has_decision = v->login.account != NULL || reason == WSMFA_REASON_UNKNOWN_ACCOUNT;
+	e.decision = v->login.account ? v->login.ruling.decision : WSMFA_DECISION_DENY;
 	e.method = method;
 	e.outcome = outcome;
 	e.reason = reason;

@@ -9,7 +9,7 @@
 
 /* The schemas that the statements fit, as the numbers of their newest migrations. A test holds the newest against sql/. */
 #define WSMFA_SCHEMA_OLDEST 20
-#define WSMFA_SCHEMA_NEWEST 20
+#define WSMFA_SCHEMA_NEWEST 21
 
 /** Borrowed, strings included, by every connection and store made from it. */
 struct wsmfa_pg_config {

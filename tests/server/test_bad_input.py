@@ -257,10 +257,14 @@ def test_empty_password(place, client):
 def test_an_unknown_account_looks_like_a_wrong_password(place, client):
     person = place.person(totp=True)
     wrong = client.ask(person.name, "not it")
-    unknown = client.ask("nobody-%d" % next(place.numbers), "not it")
+    nobody = "nobody-%d" % next(place.numbers)
+    unknown = client.ask(nobody, "not it")
     assert wrong.code == unknown.code == "reject"
     assert wrong.names == unknown.names
     assert wrong.message == unknown.message
+    # to administrators it looks like what it is: row 0 of the rules
+    assert place.event(person.name, "failed_first_factor", "wrong_password")["decision"] is None
+    assert place.event(nobody, "failed_first_factor", "unknown_account")["decision"] == "deny"
 
 
 # Packets: the server says nothing, and lives.

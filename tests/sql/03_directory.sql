@@ -100,6 +100,14 @@ SELECT t.totp(id) FROM wsmfa.account WHERE name = 'first';
 SELECT is(pg_temp.stopped('UPDATE wsmfa.authenticator SET removed_at = NULL WHERE removed_at IS NOT NULL'), 'authenticator_limit', 'and back again');
 SELECT is(pg_temp.stopped('INSERT INTO wsmfa.ticket (account_id, hash, expires_at) SELECT id, ''\x00'', now() FROM wsmfa.account'), 'ticket_hash_check', 'a ticket''s hash is SHA-256');
 
+-- when an account was created
+INSERT INTO wsmfa.account (name, organization_id, region) SELECT 'aged', min(id), 'EMEA' FROM wsmfa.organization;
+INSERT INTO wsmfa.account_service (account_id, service, since) SELECT id, s, created_at + d FROM wsmfa.account, (VALUES ('elements', interval '0'), ('community', '1 min'), ('partner_portal', '61 s')) v (s, d) WHERE name = 'aged';
+UPDATE wsmfa.account SET created_at = '2024-01-01 00:00+00' WHERE name = 'aged';
+SELECT results_eq($$ SELECT service, since = '2024-01-01 00:00+00' FROM wsmfa.account_service WHERE account_id = (SELECT id FROM wsmfa.account WHERE name = 'aged') ORDER BY 1 $$,
+	$$ VALUES ('community', true), ('elements', true), ('partner_portal', false) $$, 'what it was created with has the age that it is given, what came later has its own');
+DELETE FROM wsmfa.account WHERE name = 'aged';
+
 -- what goes with an account
 SELECT t.open((SELECT id FROM wsmfa.account WHERE name = 'first'), 'totp', 'gone with it');
 INSERT INTO wsmfa.account_seen SELECT id FROM wsmfa.account WHERE name = 'first';

@@ -28,6 +28,10 @@ SELECT results_eq($$ SELECT account, client, at, count FROM wsmfa.login_event WH
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:05+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'), jsonb_build_object('at', pg_temp.us('2024-06-03 10:00:06+00'), 'account', 'mallory', 'client', 'c1', 'outcome', 'denied'));
 SELECT is((SELECT count(*)::integer FROM wsmfa.event WHERE account = 'mallory' AND outcome = 'denied'), 2, 'control: others do not');
 
+SELECT pg_temp.add(pg_temp.wrong('mallory', 'c3', '2024-06-03 10:00:05+00') || '{"reason": "unknown_account", "decision": "deny"}', pg_temp.wrong('mallory', 'c3', '2024-06-03 10:00:06+00') || '{"reason": "unknown_account", "decision": "deny"}');
+SELECT results_eq($$ SELECT DISTINCT reason, decision, count FROM wsmfa.login_event WHERE account = 'mallory' AND outcome = 'failed_first_factor' AND client IN ('c2', 'c3') ORDER BY 1 $$,
+	$$ VALUES ('unknown_account', 'deny', 2), ('wrong_password', NULL, 1) $$, 'an unknown name is decided on, a wrong password is not');
+
 -- written after its account was erased: neither name nor station comes back
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:05+00'), 'account_id', 987654, 'account', 'erased', 'station', 'st-9', 'client', 'c1', 'outcome', o), jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:06+00'), 'account_id', 0, 'account', 'typed', 'station', 'st-9', 'client', 'c1', 'outcome', o)) FROM unnest('{denied,failed_first_factor}'::text[]) o;
 SELECT results_eq($$ SELECT outcome, account_id, account, station, client, count FROM wsmfa.event WHERE at BETWEEN '2024-05-03' AND '2024-05-04' ORDER BY outcome, at $$,
