@@ -226,6 +226,16 @@ def test_what_is_missing_is_said_before_anything_is_done(place, raddb, setup):
     assert place.value("select count(*) from pg_database where datname = %s", setup.database) == 0
 
 
+def test_a_database_that_cant_be_made(raddb, setup, fresh):
+    before = tree(raddb)
+    fresh.psql("alter database template0 rename to set_aside")
+    said = setup(code=1, cluster=fresh).stderr
+    assert f"the database {setup.database} can't be made: " in said and "template0" in said and "as it was before" in said
+    assert tree(raddb) == before
+    fresh.psql("alter database set_aside rename to template0")
+    setup(cluster=fresh)
+
+
 def test_an_existing_database_is_kept(place, raddb, setup):
     place.sql(f"create database {setup.database} encoding 'UTF8' template template0")
     text = (raddb / "mods-available/wsmfa").read_text()
