@@ -77,14 +77,15 @@ FAULTS = {
 }
 
 
-def through(place, server, breaks, mends, what, recovers, record_property):
-    """A crowd before, in and after a fault."""
+def through(place, server, breaks, mends, what, recovers, record_property, broken=lambda: True):
+    """A crowd before, in and after a fault, which shows where that is not clear by itself."""
     crowd = Crowd(place, server)
     try:
         wait_for(lambda: crowd.inside() >= 16, "some people are in", 30)
-        breaks(place)
         try:
+            breaks(place)
             crowd.rest.set()
+            wait_for(broken, f"{what} shows")
             wait_for(lambda: crowd.refused() >= 16 or crowd.inside() == len(crowd.people), "others are refused", 60)
             record_property(f"{what}: clients saw", str(crowd))
             assert crowd.inside() < len(crowd.people), "control: the fault came in the middle"
@@ -186,7 +187,8 @@ def test_an_outcome_that_was_lost_is_found(place, make_server, record_property):
         found = client.ask(person.name, code, state)
         record_property("an outcome was lost: the client saw", f"{lost}; with the same answer: {found}")
         assert lost.code == "reject" and found.code == "accept"
-        place.event(person.name, "error") # of the first try: who repeats an answer writes none
+        place.event(person.name, "error")
+        place.event(person.name, "accepted", "proven") # of the repeat, since the first try could not know
         again = client.ask(person.name, person.password)
         assert client.ask(person.name, code, again.state).code != "accept", "the code is used up"
     finally:
@@ -311,10 +313,7 @@ def test_an_exhausted_pool(place, make_server, recovers, record_property):
     def waits():
         return place.value("select count(*) from pg_stat_activity where usename = 'wsmfa_radius' and wait_event_type = 'Lock'")
 
-    def breaks(_):
-        LOCK.take(place)
-        wait_for(lambda: waits() == 2, "both connections wait for the lock")
-    through(place, server, breaks, LOCK.release, "a pool of 2, exhausted", recovers, record_property)
+    through(place, server, LOCK.take, LOCK.release, "a pool of 2, exhausted", recovers, record_property, lambda: waits() == 2)
 
 
 def test_control_a_commit_that_is_lost_is_seen(place, make_server):
