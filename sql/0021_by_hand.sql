@@ -1,8 +1,27 @@
--- What an administrator finds who knows the public names only: row 0 of the rules among the events, and days of grace that begin
--- with an account's creation when that is set.
+-- What an administrator finds who knows the public names only: row 0 of the rules and every Access-Accept among the events, and days
+-- of grace that begin with an account's creation when that is set.
+
+CREATE FUNCTION wsmfa.events_once(p_events jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH e AS MATERIALIZED (
+		SELECT v.n, v.event, (v.event ->> 'account_id')::bigint AS account_id, v.event ->> 'outcome' AS outcome,
+			timestamptz 'epoch' + (v.event ->> 'at')::bigint * interval '1 microsecond' AS at,
+			coalesce((v.event ->> 'again')::boolean, false) AS again
+		FROM jsonb_array_elements(p_events) WITH ORDINALITY v (event, n)
+	)
+	SELECT coalesce(jsonb_agg(e.event ORDER BY e.n), '[]') FROM e
+	WHERE NOT e.again OR NOT (
+		EXISTS (SELECT FROM wsmfa.event w WHERE w.account_id = e.account_id AND w.outcome = e.outcome
+			AND w.at BETWEEN e.at - interval '10 s' AND e.at)
+		OR EXISTS (SELECT FROM e o WHERE o.account_id = e.account_id AND o.outcome = e.outcome
+			AND o.at BETWEEN e.at - interval '10 s' AND e.at AND (NOT o.again OR o.n < e.n)))
+$$;
+COMMENT ON FUNCTION wsmfa.events_once IS 'A batch of events without those of an answer that was settled before (again), where the event of then is in the batch or written. An answer is a repeat for 10 s.';
 
 CREATE OR REPLACE FUNCTION wsmfa.events_add(p_events jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
 	v_now timestamptz := statement_timestamp();
@@ -21,6 +40,9 @@ BEGIN
 	END IF;
 
 	PERFORM pg_advisory_xact_lock_shared(hashtextextended('wsmfa.account_erase', 0));
+	IF p_events @> '[{"again": true}]' THEN
+		p_events := wsmfa.events_once(p_events);
+	END IF;
 	IF p_events @> '[{"outcome": "failed_first_factor"}]' THEN
 		-- two servers' batches add to the same rows: one after the other, or they would make two rows, or wait for each other
 		PERFORM pg_advisory_xact_lock(hashtextextended('wsmfa.events_add', 0));
@@ -78,7 +100,7 @@ BEGIN
 	RETURN v_count;
 END
 $$;
-COMMENT ON FUNCTION wsmfa.events_add IS 'Writes a batch of events, an array of objects: at (microseconds since 1970), account_id, account, client, station, service, region, stage, decision, method, outcome, reason, count. Of an account that is no more, neither name nor station is written. Wrong passwords add to the event of their account, client and minute. Makes next month''s partition when it is missing.';
+COMMENT ON FUNCTION wsmfa.events_add IS 'Writes a batch of events, an array of objects: at (microseconds since 1970), account_id, account, client, station, service, region, stage, decision, method, outcome, reason, count, again (true: only where events_once() finds no other). Of an account that is no more, neither name nor station is written. Wrong passwords add to the event of their account, client and minute. Makes next month''s partition when it is missing.';
 
 CREATE FUNCTION wsmfa.account_created() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

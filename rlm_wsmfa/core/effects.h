@@ -178,6 +178,7 @@ struct wsmfa_event {
 	enum wsmfa_kind method;
 	enum wsmfa_outcome outcome;
 	enum wsmfa_reason reason;
+	bool again; //!< of an answer that was settled before: stands only where the event of then was lost
 };
 
 #endif

@@ -17,7 +17,7 @@ struct wsmfa_packed_event {
 	int64_t account_id;
 	uint64_t count;
 	bool is_loss; //!< stands for `count` events that are lost
-	uint8_t stage, has_decision, decision, method, outcome, reason;
+	uint8_t stage, has_decision, decision, method, outcome, reason, again;
 	size_t text_len;
 	char text[];
 };
@@ -72,6 +72,7 @@ static struct wsmfa_packed_event *event_pack(struct wsmfa_event const *event)
 	e->method = (uint8_t)event->method;
 	e->outcome = (uint8_t)event->outcome;
 	e->reason = (uint8_t)event->reason;
+	e->again = event->again;
 	e->text_len = len;
 	at = e->text;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -194,7 +195,7 @@ static void put_event(struct wsmfa_out *out, struct wsmfa_packed_event const *e)
 		put_text(out, "reason", "events_lost");
 	else if (e->reason != WSMFA_REASON_NONE)
 		put_text(out, "reason", wsmfa_reason_word((enum wsmfa_reason)e->reason));
-	wsmfa_out_put(out, "}");
+	wsmfa_out_put(out, e->again ? ",\"again\":true}" : "}");
 }
 
 /** The list as an array of JSON, to be freed; NULL without memory. */

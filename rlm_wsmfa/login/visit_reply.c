@@ -23,8 +23,8 @@ struct wsmfa_origin wsmfa_visit_origin(struct wsmfa_visit const *v)
 
 /* ---- events and texts ---- */
 
-void wsmfa_visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_outcome outcome,
-		       enum wsmfa_reason reason, enum wsmfa_kind method)
+static void visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_outcome outcome,
+			enum wsmfa_reason reason, enum wsmfa_kind method, bool again)
 {
 	struct wsmfa_event e;
 
@@ -43,8 +43,15 @@ void wsmfa_visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, enu
 	e.method = method;
 	e.outcome = outcome;
 	e.reason = reason;
+	e.again = again;
 	v->ended = true;
 	s->outside.event(s->outside.ctx, &e);
+}
+
+void wsmfa_visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, enum wsmfa_outcome outcome,
+		       enum wsmfa_reason reason, enum wsmfa_kind method)
+{
+	visit_event(s, v, outcome, reason, method, false);
 }
 
 void wsmfa_visit_failed(struct wsmfa_service const *s, struct wsmfa_visit *v)
@@ -141,10 +148,11 @@ void wsmfa_visit_conclude(struct wsmfa_service const *s, struct wsmfa_visit *v, 
 		break;
 	default: reply->kind = WSMFA_REPLY_REJECT; break;
 	}
-	if (!quiet) {
-		wsmfa_visit_event(s, v, plan->outcome, plan->reason, plan->method);
+	/* nobody gets in without an event: the outcome may have been lost on its way to who settled it */
+	if (!quiet || plan->move == WSMFA_MOVE_ADMIT)
+		visit_event(s, v, plan->outcome, plan->reason, plan->method, quiet);
+	if (!quiet)
 		notice(s, v, plan->person);
-	}
 	v->ended = true;
 }
 

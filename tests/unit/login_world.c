@@ -32,6 +32,12 @@ static void outside_event(void *ctx, struct wsmfa_event const *event)
 {
 	struct login_world *w = ctx;
 
+	/* events_once() of sql/: no event of this world is lost */
+	if (event->again) {
+		w->again++;
+		assert_int_equal(event->outcome, WSMFA_OUTCOME_ACCEPTED);
+		return;
+	}
 	assert_true(w->events_len < LOGIN_SEEN);
 	w->events[w->events_len++] = *event;
 }

@@ -48,6 +48,7 @@ struct login_world {
 	struct wsmfa_job jobs[LOGIN_SEEN];
 	size_t jobs_len;
 	struct wsmfa_event events[LOGIN_SEEN];
+	size_t again; //!< Access-Accepts that were settled before
 	size_t events_len;
 	struct wsmfa_message notices[LOGIN_SEEN];
 	size_t notices_len;

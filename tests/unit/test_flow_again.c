@@ -74,6 +74,7 @@ static void answer_twice(char const *text)
 	if (first.kind != WSMFA_REPLY_ACCEPT)
 		assert_string_equal(w.reply.text, first.text);
 	assert_int_equal(w.events_len, events);
+	assert_int_equal(w.again, first.kind == WSMFA_REPLY_ACCEPT); // for the event of then, should it be lost
 	assert_int_equal(w.jobs_len, jobs);
 	assert_int_equal(w.notices_len, notices);
 }
