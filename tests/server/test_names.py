@@ -17,6 +17,7 @@ from place import Person
 SAMPLES = int(os.environ.get("WSMFA_TIMINGS", 30))
 FACTOR = 1.35  # between two medians
 SLOWER = (0.25, 0.75)  # of 30 samples, three deviations of chance and more
+CLOSE = 1.05  # medians so near that on a still machine the order of two samples means nothing
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,8 @@ def told(took):
 
 def even(took):
     medians = [statistics.median(times) for times in took.values()]
-    return max(medians) / min(medians) < FACTOR and all(SLOWER[0] < slower(took, kind) < SLOWER[1] for kind in took)
+    apart = max(medians) / min(medians)
+    return apart < CLOSE or (apart < FACTOR and all(SLOWER[0] < slower(took, kind) < SLOWER[1] for kind in took))
 
 
 @pytest.mark.parametrize("source,typed", [("127.0.0.1", "a guess"), ("127.0.0.2", "a guess,123456")], ids=["challenge", "append"])
