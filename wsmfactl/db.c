@@ -14,8 +14,6 @@ static struct {
 	char const *sentence;
 } const sentences[] = {
 	{ "account_name_key", "there is an account of that name already; upper and lower case do not count" },
-	{ "account_region_fkey", "there is no such region; wsmfactl region list shows those there are" },
-	{ "account_service_service_fkey", "there is no such service; wsmfactl service list shows those there are" },
 	{ "account_language_check", "that is no language; write it like en or pt-BR" },
 	{ "account_password_check", "the password is too long, or is no {header}value" },
 	{ "organization_name_check", "an organization's name has 1 to 200 octets and no control characters" },
@@ -35,6 +33,15 @@ static struct {
 	{ "authenticator_push_check",
 	  "a provider's name has 1 to 64 octets, a device's 1 to 128 without control characters" },
 	{ "authenticator_limit", "the account has 32 authenticators already; remove one first" },
+};
+
+/* Constraints whose refusal names the value that was not found: of several services, the one. */
+static struct {
+	char const *constraint;
+	char const *what;
+} const lists[] = {
+	{ "account_region_fkey", "region" },
+	{ "account_service_service_fkey", "service" },
 };
 
 static void notice_drop(void *arg, PGresult const *res)
@@ -192,6 +199,21 @@ static bool sentence_itself(char const *state)
 	return false;
 }
 
+/*
+ * ": VALUE" out of the detail of a foreign key of one column, like: Key (region)=(NOPE) is not present in table "region". "" if there
+ * is none: who may not read the other table gets no detail.
+ */
+static void missing_key(PGresult const *res, char *out, size_t size)
+{
+	char const *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	char const *from = detail ? strstr(detail, ")=(") : NULL;
+	char const *to = from ? strrchr(from, ')') : NULL;
+
+	out[0] = '\0';
+	if (to && to >= from + 3)
+		snprintf(out, size, ": \"%.*s\"", (int)(to - from - 3), from + 3);
+}
+
 enum ctl_exit ctl_refused(struct ctl *c, PGresult const *res)
 {
 	char const *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
@@ -203,6 +225,13 @@ enum ctl_exit ctl_refused(struct ctl *c, PGresult const *res)
 	if (!state) {
 		first_line(PQerrorMessage(c->db), line, sizeof(line));
 		return ctl_fail("the connection to PostgreSQL was lost: %s", line);
+	}
+	for (size_t i = 0; constraint && i < CTL_LENGTH(lists); i++) {
+		if (strcmp(lists[i].constraint, constraint) != 0)
+			continue;
+		missing_key(res, line, sizeof(line));
+		return ctl_fail("there is no such %s%s; wsmfactl %s list shows those there are", lists[i].what, line,
+				lists[i].what);
 	}
 	for (size_t i = 0; constraint && i < CTL_LENGTH(sentences); i++) {
 		if (strcmp(sentences[i].constraint, constraint) == 0)

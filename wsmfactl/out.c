@@ -113,6 +113,9 @@ static char *value_text(PGresult const *res, int row, int column)
 	Oid type = PQftype(res, column);
 	char *out, *to;
 
+	/* A policy of an organization, in the words that --methods takes: no list is all, an empty one is none. */
+	if (strcmp(PQfname(res, column), "allowed_methods") == 0 && (*text == '\0' || strcmp(text, "{}") == 0))
+		return strdup(*text ? "none" : "all");
 	if (PQgetisnull(res, row, column))
 		return strdup("-");
 	if (type == OID_BOOL)

@@ -129,12 +129,14 @@ static void section_print(struct ctl const *c, char const *title, PGresult const
 }
 
 #define AT "coalesce($3::timestamptz, statement_timestamp())"
-/* The date as people know it: of a region, in its own zone. */
+/* The date as people know it: of a region in its own zone, of an organization in that of the region whose date it has. */
 #define DATE(_zone)                                                                       \
 	" CASE WHEN isfinite(enforce_from) THEN to_char(enforce_from AT TIME ZONE " _zone \
 	", 'YYYY-MM-DD') WHEN enforce_from = '-infinity' THEN 'the beginning' END AS enforce_on"
-#define REGION_DATE       DATE("(SELECT z.time_zone FROM wsmfa.region z WHERE z.code = s.region)")
-#define ORG_DATE          DATE("current_setting('TimeZone')")
+#define REGION_DATE DATE("(SELECT z.time_zone FROM wsmfa.region z WHERE z.code = s.region)")
+#define ORG_DATE                                                                                             \
+	DATE("coalesce((SELECT min(z.time_zone) FROM wsmfa.region z WHERE z.enforce_from = s.enforce_from)," \
+	     " current_setting('TimeZone'))")
 #define COUNT(_condition) "count(*) FILTER (WHERE in_scope AND " _condition ")"
 
 /* Counted anew for a choice of accounts, by the same rules as region_compliance and org_compliance. */

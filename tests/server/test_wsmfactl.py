@@ -76,10 +76,10 @@ def test_account_add_takes_a_stored_password_as_it_is(place, ctl, name):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--region", "NOWHERE", "--service", "elements"], "no such region"),
-    (["--region", "EMEA", "--service", "nothing"], "no such service"),
+    (["--region", "NOWHERE", "--service", "elements"], 'no such region: "NOWHERE"; wsmfactl region list'),
+    (["--region", "EMEA", "--service", "elements,nothing"], 'no such service: "nothing"; wsmfactl service list'),
     (["--region", "EMEA", "--service", ""], "is empty"),
-    (["--region", "EMEA", "--service", "elements,"], "no such service"),
+    (["--region", "EMEA", "--service", "elements,"], 'no such service: ""'),
     (["--region", "EMEA", "--service", "elements", "--phone", "123"], "no number"),
     (["--region", "EMEA", "--service", "elements", "--language", "x"], "no language")])
 def test_account_add_refuses_and_leaves_nothing(place, ctl, name, words, said):
@@ -297,6 +297,7 @@ def test_status_adds_up(place, js, ctl, name):
     assert (row["accounts"], row["in_scope"], row["compliant"], row["sms_only"]) == (5, 4, 4, 1)
     assert {r["region"] for r in js("status")} >= {"EMEA", "AMER", "APAC"}
     assert js("status", "--region", "APAC", "--at", "2024-07-30T00:00Z")[0]["days_left"] == 0
+    assert re.search(rf"{org} .*enforced since 2024-04-22", ctl("status", "--org", org).stdout), "the region's date, not UTC's"
     text = ctl("status", "--at", "2024-02-02T00:00:00Z").stdout
     assert re.search(r"APAC .*enforced from 2024-07-31, 179 days left", text) and "\033" not in text
     assert "no organization" in ctl("status", "--org", "Nobody's", code=1).stderr
@@ -320,6 +321,8 @@ def test_lists_and_schedules(place, js, ctl, name):
     assert "already" in ctl("service", "add", name, code=1).stderr
     js("org", "add", name, "--methods", "totp,push")
     assert "methods" in ctl("org", "set", name, "--methods", "carrier_pigeon", code=1).stderr
+    for word in ("all", "none", "totp, sms"):
+        assert re.search(rf"^allowed_methods +{word}$", ctl("org", "set", name, "--methods", word.replace(" ", "")).stdout, re.M)
     assert "both" in ctl("org", "set", name, "--announce-from", "2030-01-01T00:00Z", code=1).stderr
     made, = js("org", "set", name, "--announce-from", "2030-01-01T00:00Z", "--enforce-from", "2030-02-01T00:00Z", "--methods",
               "all")
