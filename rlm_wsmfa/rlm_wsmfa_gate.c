@@ -103,6 +103,7 @@ static void first_factor_failed(rlm_wsmfa_t *inst, REQUEST *request, struct wsmf
 	char name[128], why[WSMFA_WORDS_MAX];
 
 	wsmfa_visit_failed(&inst->service, v);
+	wsmfa_request_tell(inst, request, v);
 	wsmfa_clean(name, sizeof(name), (uint8_t const *)v->name, strlen(v->name));
 	first_words(request, why);
 	RINFO("\"%s\" from %s refused: failed_first_factor%s%s", name, v->client.address, why[0] ? ", " : "", why);

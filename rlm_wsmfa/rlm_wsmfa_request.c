@@ -241,8 +241,8 @@ void wsmfa_request_tell(rlm_wsmfa_t const *inst, REQUEST *request, struct wsmfa_
 	tell(request, d->service, v->client.service);
 	tell(request, d->outcome, wsmfa_outcome_word(v->plan.outcome));
 	tell(request, d->method, v->plan.method ? wsmfa_kind_word(v->plan.method) : NULL);
-	if (!v->account.known) return;
 	if (v->login.account) tell(request, d->decision, wsmfa_decision_word(v->login.ruling.decision));
+	if (!v->account.known) return;
 	tell(request, d->stage, wsmfa_stage_word(v->account.stage));
 	tell(request, d->region, v->account.region);
 

@@ -37,9 +37,8 @@ static void visit_event(struct wsmfa_service const *s, struct wsmfa_visit *v, en
 	snprintf(e.service, sizeof(e.service), "%s", v->client.service);
 	snprintf(e.region, sizeof(e.region), "%s", v->account.region);
 	e.stage = v->account.stage;
-	/* row 0 of the rules stands whatever the first factor said, so without asking them, too */
-	e.has_decision = v->login.account != NULL || reason == WSMFA_REASON_UNKNOWN_ACCOUNT;
-	e.decision = v->login.account ? v->login.ruling.decision : WSMFA_DECISION_DENY;
+	e.has_decision = v->login.account != NULL;
+	e.decision = v->login.ruling.decision;
 	e.method = method;
 	e.outcome = outcome;
 	e.reason = reason;
@@ -58,9 +57,15 @@ void wsmfa_visit_failed(struct wsmfa_service const *s, struct wsmfa_visit *v)
 {
 	if (v->ended)
 		return;
-	wsmfa_visit_event(s, v, WSMFA_OUTCOME_FAILED_FIRST_FACTOR,
-			  v->account.known ? WSMFA_REASON_WRONG_PASSWORD : WSMFA_REASON_UNKNOWN_ACCOUNT,
-			  WSMFA_KIND_NONE);
+	v->plan.outcome = WSMFA_OUTCOME_FAILED_FIRST_FACTOR;
+	v->plan.reason = WSMFA_REASON_WRONG_PASSWORD;
+	if (!v->account.known) {
+		/* row 0 stands whatever the first factor said, and asks for nothing but the account */
+		v->login.account = &v->account;
+		v->login.ruling = wsmfa_decide(&v->account, &s->set.policy, NULL, v->at);
+		v->plan.reason = v->login.ruling.reason;
+	}
+	wsmfa_visit_event(s, v, v->plan.outcome, v->plan.reason, WSMFA_KIND_NONE);
 }
 
 static void reply_text(struct wsmfa_service const *s, struct wsmfa_visit *v, struct wsmfa_plan const *plan,

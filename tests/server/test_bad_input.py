@@ -7,7 +7,7 @@ import pytest
 
 from place import wait_for
 from radius import STATUS_SERVER, Client
-from sites import first
+from sites import all_of, body, first, last
 
 
 def question(client, person, station=None):
@@ -265,6 +265,28 @@ def test_an_unknown_account_looks_like_a_wrong_password(place, client):
     # to administrators it looks like what it is: row 0 of the rules
     assert place.event(person.name, "failed_first_factor", "wrong_password")["decision"] is None
     assert place.event(nobody, "failed_first_factor", "unknown_account")["decision"] == "deny"
+
+
+UNLANG = ("\t\twsmfa\n", "\t\tupdate reply {\n\t\t\t&Filter-Id := \"" + "|".join(
+    f"%{{control:WSMFA-{a}}}" for a in ("Account", "Decision", "Stage", "Region", "Service", "Method", "Outcome")) + "\"\n\t\t}\n")
+
+
+def test_unlang_hears_what_was_decided(place, make_server):
+    """raddb/dictionary.wsmfa: the attributes of the control list, in a site's own lines behind the gate."""
+    server = make_server(edit=all_of(last("post-auth", UNLANG[1]), body("Post-Auth-Type REJECT", "".join(UNLANG), "\t"),
+                                     body("Post-Auth-Type Challenge", "".join(UNLANG), "\t"))).start()
+    client = server.client()
+
+    def heard(name, *answer):
+        return client.ask(name, *answer).get("Filter-Id").decode()
+    enrolled, exempt = place.person(totp=True), place.person(exempt="2100-01-01 00:00+00")
+    question = client.ask(enrolled.name, enrolled.password)
+    seen = "|enforce|EMEA|elements"
+    assert question.get("Filter-Id").decode() == f"{enrolled.name}|challenge{seen}|totp|challenged"
+    assert heard(enrolled.name, enrolled.code(), question.state) == f"{enrolled.name}|challenge{seen}|totp|accepted"
+    assert heard(exempt.name, exempt.password) == f"{exempt.name}|accept_with_banner{seen}||accepted"
+    assert heard(exempt.name, "wrong") == f"{exempt.name}|{seen}||failed_first_factor"
+    assert heard("nobody-unlang", "wrong") == "nobody-unlang|deny|||elements||failed_first_factor"
 
 
 # Packets: the server says nothing, and lives.
