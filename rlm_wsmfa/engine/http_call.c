@@ -98,19 +98,26 @@ static bool headers_make(struct wsmfa_http_call *call)
 {
 	char const *line = call->request->headers;
 	char copy[WSMFA_HEADERS_MAX];
+	struct curl_slist *list;
 	bool ok = true;
 
-	/* No waiting for 100 Continue. */
-	call->headers = curl_slist_append(NULL, "Expect:");
-	while (*line && ok && call->headers) {
+	/* No waiting for 100 Continue. Not where libcurl signs the headers: it signs this line, too, and does not send it. */
+	if (!call->request->aws_sigv4[0]) {
+		call->headers = curl_slist_append(NULL, "Expect:");
+		ok = call->headers != NULL;
+	}
+	while (*line && ok) {
 		size_t len = strcspn(line, "\n");
 
 		snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
-		ok = curl_slist_append(call->headers, copy) != NULL;
+		list = curl_slist_append(call->headers, copy);
+		ok = list != NULL;
+		if (ok)
+			call->headers = list;
 		line += len + (line[len] == '\n');
 	}
 	OPENSSL_cleanse(copy, sizeof(copy));
-	return ok && call->headers;
+	return ok;
 }
 
 static void headers_free(struct curl_slist *list)

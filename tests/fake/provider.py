@@ -147,6 +147,8 @@ def sns_signature(request):
     fields = dict(f.strip().split("=", 1) for f in auth.split(" ", 1)[1].split(","))
     key, day, region, service, end = fields["Credential"].split("/")
     signed = fields["SignedHeaders"].split(";")
+    if any(h not in request.headers for h in signed):
+        return False  # what is signed has to be sent
     canonical = "\n".join([
         request.method, request.path, request.query,
         "".join("%s:%s\n" % (h, request.headers.get(h, "").strip()) for h in signed),
