@@ -5,6 +5,7 @@
 #include "out.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum ctl_exit ctl_method_list(struct ctl *c, struct ctl_args const *a)
@@ -41,7 +42,8 @@ static enum ctl_exit method_change(struct ctl *c, struct ctl_args const *a, char
 		return ctl_fail("account %s has no authenticator %s; wsmfactl method list %s shows them", account.name,
 				id, account.name);
 	if (c->json)
-		return ctl_print_done(json_pack("{s:s, s:s, s:s}", "account", account.name, "id", id, "done", done));
+		return ctl_print_done(json_pack("{s:s, s:I, s:s}", "account", account.name, "id",
+						(json_int_t)strtoll(id, NULL, 10), "done", done));
 	printf("authenticator %s of %s %s\n", id, account.name, done);
 	return CTL_OK;
 }

@@ -160,7 +160,7 @@ def test_methods_are_listed_and_removed(place, ctl, js, account):
     assert all(datetime.datetime.fromisoformat(m["confirmed_at"]).tzinfo for m in methods)
     assert "already" in ctl("sms", "add", account, "+358401234567", code=1).stderr
     assert "already" in ctl("push", "add", account, "--provider", "local", "--device", "phone 1", code=1).stderr
-    ctl("method", "disable", account, key["id"])
+    assert js("method", "disable", account, key["id"]) == [{"account": account, "id": key["id"], "done": "disabled"}]
     assert js("method", "list", account)[0]["disabled_at"]
     ctl("method", "enable", account, key["id"])
     assert js("method", "list", account)[0]["disabled_at"] is None
