@@ -58,6 +58,7 @@ typedef struct rlm_wsmfa_t {
 	char const *account_name;
 	char const *default_service;
 	char const *enroll_url;
+	char const *server_name; //!< of its heartbeats
 	uint32_t banner_every;
 	bool cap_session;
 	char const *enroll_methods;
@@ -107,7 +108,7 @@ typedef struct rlm_wsmfa_t {
 	struct wsmfa_pg_config pg_config;
 	struct wsmfa_pg_pool pg_pool;
 	struct wsmfa_engine *engine; //!< NULL under -C
-	char server_name[256];
+	char host[256]; //!< the machine's name
 	home_server_t const *park_server; //!< NULL: nothing can be parked
 	pthread_mutex_t delay_lock;
 	struct wsmfa_delay_table *delays;

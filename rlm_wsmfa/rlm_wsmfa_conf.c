@@ -54,6 +54,7 @@ CONF_PARSER const wsmfa_module_config[] = {
 	{ "notify_url", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, notify_url), "" },
 	{ "decoy_password", FR_CONF_OFFSET(PW_TYPE_STRING | PW_TYPE_SECRET, rlm_wsmfa_t, decoy_password), NULL },
 	{ "unguarded_sites", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, unguarded_sites), "" },
+	{ "server_name", FR_CONF_OFFSET(PW_TYPE_STRING, rlm_wsmfa_t, server_name), "" },
 	CONF_PARSER_TERMINATOR
 };
 
@@ -221,6 +222,9 @@ static int check_words(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	}
 	if (strlen(inst->enroll_url) > 100 || !is_printable_ascii(inst->enroll_url)) {
 		return refuse(conf, "enroll_url", "at most 100 ASCII characters: the whole text has to fit into 253");
+	}
+	if (strlen(inst->server_name) > 253 || !is_printable_ascii(inst->server_name)) {
+		return refuse(conf, "server_name", "at most 253 printable ASCII characters");
 	}
 	if (separator < 1 || separator > WSMFA_SEPARATOR_MAX || !is_printable_ascii(inst->append_separator) ||
 	    strpbrk(inst->append_separator, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {
@@ -532,8 +536,9 @@ int wsmfa_conf_check(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	if (check_keys(inst, conf) < 0 || check_decoy(inst) < 0) return -1;
 	if (check_texts(inst, conf) < 0 || check_providers(inst, conf) < 0) return -1;
 	fill_service(inst);
-	if (gethostname(inst->server_name, sizeof(inst->server_name)) < 0) strlcpy(inst->server_name, "unknown", 8);
-	inst->server_name[sizeof(inst->server_name) - 1] = '\0';
+	if (gethostname(inst->host, sizeof(inst->host)) < 0) strlcpy(inst->host, "unknown", sizeof(inst->host));
+	inst->host[sizeof(inst->host) - 1] = '\0';
+	if (!inst->server_name[0]) inst->server_name = inst->host;
 	return 0;
 }
 
