@@ -13,11 +13,11 @@ AS $$
 	SELECT coalesce(jsonb_agg(e.event ORDER BY e.n), '[]') FROM e
 	WHERE NOT e.again OR NOT (
 		EXISTS (SELECT FROM wsmfa.event w WHERE w.account_id = e.account_id AND w.outcome = e.outcome
-			AND w.at BETWEEN e.at - interval '10 s' AND e.at)
+			AND w.at BETWEEN e.at - interval '10 s' AND e.at + interval '10 s')
 		OR EXISTS (SELECT FROM e o WHERE o.account_id = e.account_id AND o.outcome = e.outcome
-			AND o.at BETWEEN e.at - interval '10 s' AND e.at AND (NOT o.again OR o.n < e.n)))
+			AND o.at BETWEEN e.at - interval '10 s' AND e.at + interval '10 s' AND (NOT o.again OR o.n < e.n)))
 $$;
-COMMENT ON FUNCTION wsmfa.events_once IS 'A batch of events without those of an answer that was settled before (again), where the event of then is in the batch or written. An answer is a repeat for 10 s.';
+COMMENT ON FUNCTION wsmfa.events_once IS 'A batch of events without those of an answer that was settled before (again), where the event of then is in the batch or written. An answer is a repeat for 10 s, by clocks that may differ.';
 
 CREATE OR REPLACE FUNCTION wsmfa.events_add(p_events jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

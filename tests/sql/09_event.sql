@@ -34,14 +34,15 @@ SELECT results_eq($$ SELECT DISTINCT reason, decision, count FROM wsmfa.login_ev
 
 -- an answer that was settled before: its event stands where the first one was lost
 CREATE FUNCTION pg_temp.got_in(account_id bigint, second text, again boolean DEFAULT false, outcome text DEFAULT 'accepted') RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_build_object('at', pg_temp.us(('2024-06-04 10:00:' || $2 || '+00')::timestamptz), 'account_id', $1, 'outcome', $4) || CASE WHEN $3 THEN '{"again": true}' ELSE '{}' END::jsonb $$;
-INSERT INTO wsmfa.account (id, name, organization_id, region) SELECT 900 + n, 'got-in-' || n, min(o.id), 'EMEA' FROM wsmfa.organization o, generate_series(1, 3) n GROUP BY n;
+INSERT INTO wsmfa.account (id, name, organization_id, region) SELECT 900 + n, 'got-in-' || n, min(o.id), 'EMEA' FROM wsmfa.organization o, generate_series(1, 4) n GROUP BY n;
 SELECT pg_temp.add(pg_temp.got_in(901, '00'), pg_temp.got_in(902, '00', outcome => 'error'));
 SELECT is(pg_temp.add(pg_temp.got_in(901, '10', true), pg_temp.got_in(902, '10', true), pg_temp.got_in(902, '10.5', true), pg_temp.got_in(903, '10', true)), 2::bigint, 'a repeat in one batch with another');
 SELECT is(pg_temp.add(pg_temp.got_in(902, '12', true)), 0::bigint, 'and after it');
-SELECT is(pg_temp.add(pg_temp.got_in(901, '10.000001', true), pg_temp.got_in(903, '21'), pg_temp.got_in(903, '20.1', true)), 3::bigint, 'nothing of more than 10 s ago counts, and nothing of later');
-SELECT results_eq($$ SELECT account_id, extract(second FROM at)::numeric(9, 6) FROM wsmfa.event WHERE account_id BETWEEN 901 AND 903 AND outcome = 'accepted' ORDER BY 1, 2 $$,
-	$$ VALUES (901::bigint, 0.0), (901, 10.000001), (902, 10.0), (903, 10.0), (903, 20.1), (903, 21.0) $$, 'those are there');
-DELETE FROM wsmfa.account WHERE id BETWEEN 901 AND 903;
+SELECT is(pg_temp.add(pg_temp.got_in(901, '10.000001', true), pg_temp.got_in(903, '21'), pg_temp.got_in(903, '31.1', true)), 3::bigint, 'nothing of more than 10 s ago counts');
+SELECT is(pg_temp.add(pg_temp.got_in(903, '15', true), pg_temp.got_in(904, '05', true), pg_temp.got_in(904, '15')), 1::bigint, 'but what another clock calls later');
+SELECT results_eq($$ SELECT account_id, extract(second FROM at)::numeric(9, 6) FROM wsmfa.event WHERE account_id BETWEEN 901 AND 904 AND outcome = 'accepted' ORDER BY 1, 2 $$,
+	$$ VALUES (901::bigint, 0.0), (901, 10.000001), (902, 10.0), (903, 10.0), (903, 21.0), (903, 31.1), (904, 15.0) $$, 'those are there');
+DELETE FROM wsmfa.account WHERE id BETWEEN 901 AND 904;
 
 -- written after its account was erased: neither name nor station comes back
 SELECT pg_temp.add(jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:05+00'), 'account_id', 987654, 'account', 'erased', 'station', 'st-9', 'client', 'c1', 'outcome', o), jsonb_build_object('at', pg_temp.us('2024-05-03 10:00:06+00'), 'account_id', 0, 'account', 'typed', 'station', 'st-9', 'client', 'c1', 'outcome', o)) FROM unnest('{denied,failed_first_factor}'::text[]) o;
