@@ -4,6 +4,8 @@
  */
 #include "rlm_wsmfa.h"
 
+#define POLICIES_MAX 8 //!< policies within policies; the host itself runs through a loop of them until it falls
+
 /** Is the item the module's bare name: no section of its own, so no return codes that could let a reject pass? */
 static bool is_bare_call(rlm_wsmfa_t const *inst, CONF_ITEM *ci)
 {
@@ -194,36 +196,111 @@ static int check_fail_authentication(rlm_wsmfa_t const *inst, CONF_SECTION *post
 	return -1;
 }
 
+/** What stands here: a call, bare or with return codes, or a keyword. "" for a comment. */
+static char const *said_by(CONF_ITEM *ci)
+{
+	if (cf_item_is_section(ci)) return cf_section_name1(cf_item_to_section(ci));
+	return cf_item_is_pair(ci) ? cf_pair_attr(cf_item_to_pair(ci)) : "";
+}
+
+/** Does a site that says this call what has that name? A "-" before it and a method after it change nothing. */
+static bool says(char const *said, char const *name)
+{
+	size_t const len = strlen(name);
+
+	if (*said == '-') said++;
+	return strncmp(said, name, len) == 0 && (!said[len] || said[len] == '.');
+}
+
 /** Is this the name of an EAP module? Instances have names of their own. */
-static bool is_eap(char const *name)
+static bool is_eap(char const *said)
 {
 	CONF_SECTION *modules = cf_section_sub_find(main_config.config, "modules");
 
-	if (strcmp(name, "eap") == 0) return true;
+	if (says(said, "eap")) return true;
 	for (CONF_SECTION *cs = modules ? cf_subsection_find_next(modules, NULL, "eap") : NULL; cs;
 	     cs = cf_subsection_find_next(modules, cs, "eap")) {
-		if (cf_section_name2(cs) && strcmp(cf_section_name2(cs), name) == 0) return true;
+		if (cf_section_name2(cs) && says(said, cf_section_name2(cs))) return true;
 	}
 	return false;
 }
 
-static bool calls_eap(CONF_SECTION *cs)
+static bool calls_eap(CONF_SECTION *cs, int depth);
+
+/** Is this the name of a policy, or of a section of instantiate, that calls EAP? */
+static bool is_policy_of_eap(char const *said, int depth)
+{
+	static char const *const holders[] = { "policy", "instantiate" };
+
+	for (size_t i = 0; depth < POLICIES_MAX && i < sizeof(holders) / sizeof(holders[0]); i++) {
+		CONF_SECTION *holder = cf_section_sub_find(main_config.config, holders[i]);
+
+		for (CONF_ITEM *ci = holder ? cf_item_find_next(holder, NULL) : NULL; ci; ci = cf_item_find_next(holder, ci)) {
+			CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+			char const *name = !cs ? "" : cf_section_name2(cs) ? cf_section_name2(cs) : cf_section_name1(cs);
+
+			if (cs && (says(said, name) || says(name, said)) && calls_eap(cs, depth + 1)) return true;
+		}
+	}
+	return false;
+}
+
+static bool calls_eap(CONF_SECTION *cs, int depth)
 {
 	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
-		if (cf_item_is_pair(ci)) {
-			if (is_eap(cf_pair_attr(cf_item_to_pair(ci)))) return true;
-		} else if (cf_item_is_section(ci)) {
-			CONF_SECTION *below = cf_item_to_section(ci);
+		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+		char const *said = said_by(ci);
 
-			if (is_eap(cf_section_name1(below)) || calls_eap(below)) return true;
-		}
+		if (is_eap(said) || is_policy_of_eap(said, depth) || (below && calls_eap(below, depth))) return true;
+	}
+	return false;
+}
+
+/** Has this EAP a return code of its own for ok? The host reads them in any case. */
+static bool changes_ok(CONF_SECTION *eap)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(eap, NULL); ci; ci = cf_item_find_next(eap, ci)) {
+		if (strcasecmp(said_by(ci), "ok") == 0 || strcasecmp(said_by(ci), "default") == 0) return true;
+	}
+	return false;
+}
+
+/** Could this end the section it stands in, after an EAP that said ok? An "if (handled ...)" is for EAP that asks. */
+static bool may_end(CONF_ITEM *ci)
+{
+	CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+
+	if (cf_item_is_pair(ci)) {
+		char const *value = cf_pair_value(cf_item_to_pair(ci));
+
+		if (value) return strcasecmp(value, "return") == 0 || strcasecmp(value, "break") == 0;
+		return strcmp(said_by(ci), "return") == 0 || strcmp(said_by(ci), "handled") == 0;
+	}
+	if (!cs || strcmp(cf_section_name1(cs), "update") == 0) return false;
+	if (cf_section_name2(cs)) {
+		char const *condition = cf_section_name2(cs);
+
+		if (strncmp(condition + strspn(condition, "( "), "handled", 7) == 0) return false;
+	}
+	for (ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		if (may_end(ci)) return true;
+	}
+	return false;
+}
+
+/** Does each way through the section come to a bare call of the module that stands in it? */
+static bool leads_to_call(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+{
+	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
+		if (is_bare_call(inst, ci)) return true;
+		if (may_end(ci)) return false;
 	}
 	return false;
 }
 
 /**
  * Does each EAP of this section lead to the module, where it says ok? Only what stands in the section itself is seen through: an
- * "ok = return" would end it before the module, a group or an if may have return codes of its own.
+ * "ok = return" would end it before the module, a group, an if or a policy may have return codes of its own.
  */
 static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
 {
@@ -231,16 +308,18 @@ static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
 
 	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
 		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+		char const *said = said_by(ci);
 
-		if (cf_item_is_pair(ci)) {
-			if (is_eap(cf_pair_attr(cf_item_to_pair(ci)))) leads_on = false;
-		} else if (below && is_eap(cf_section_name1(below))) {
-			if (cf_pair_find(below, "ok")) return false;
+		if (is_policy_of_eap(said, 0)) return false;
+		if (is_eap(said)) {
+			if (below && changes_ok(below)) return false;
 			leads_on = false;
-		} else if (below && calls_eap(below)) {
+		} else if (below && calls_eap(below, 0)) {
 			return false;
-		} else if (below && is_if_ok(below) && calls(inst, below)) {
+		} else if (below && is_if_ok(below) && leads_to_call(inst, below)) {
 			leads_on = true;
+		} else if (!leads_on && may_end(ci)) {
+			return false;
 		}
 	}
 	return leads_on;
@@ -256,10 +335,10 @@ static int check_eap(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 
 	if (!authenticate) return 0;
 	for (CONF_ITEM *ci = cf_item_find_next(authenticate, NULL); ci; ci = cf_item_find_next(authenticate, ci)) {
-		bool bare = cf_item_is_pair(ci) && is_eap(cf_pair_attr(cf_item_to_pair(ci)));
 		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
+		char const *said = said_by(ci);
 
-		if (!bare && !(cs && (is_eap(cf_section_name1(cs)) || (calls_eap(cs) && !eap_leads_on(inst, cs))))) continue;
+		if (!is_eap(said) && !is_policy_of_eap(said, 0) && !(cs && calls_eap(cs, 0) && !eap_leads_on(inst, cs))) continue;
 		cf_log_err_cs(cs ? cs : authenticate,
 			      "EAP would let in without a second factor: write \"Auth-Type eap { eap if (ok) { %s } }\" in authenticate of "
 			      "the site %s: docs/clients/wifi-eap.md",

@@ -28,7 +28,7 @@ def access_point(make, site=SITE, modules=MODULES, **variant):
     """A server with the shipped files in use, and access points at loopback."""
     variant.setdefault("settings", {"push_timeout": 10})
     return make(modules=("wsmfa-eap",), clients={address: {"virtual_server": "wsmfa-eap", **items} for address, items in CLIENTS.items()},
-                files={"mods-available/wsmfa-eap": modules, "sites-enabled/wsmfa-eap": site}, **variant)
+                files={"mods-available/wsmfa-eap": modules, "sites-enabled/wsmfa-eap": site, **variant.pop("files", {})}, **variant)
 
 
 @dataclasses.dataclass

@@ -190,6 +190,7 @@ def test_no_session_is_resumed(place, make_server, tmp_path, allowed):
 ONE_FACTOR = "EAP would let in without a second factor"
 LISTEN = "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 0\n}\n"
 EAP, AFTER = r"\t\twsmfa-eap\n", r"\t\tif \(ok\) \{\n\t\t\twsmfa\n\t\t\}\n"
+POLICY = {"policy.d/mine": "mine {\n\tinner\n}\ninner {\n\twsmfa-eap\n}\n"}
 LEAKS = {
     "the gate in Post-Auth-Type": (lambda s: re.sub(r"(Post-Auth-Type Client-Lost \{\n)\t\twsmfa\n", r"\1", s, count=1),
                                    "the gate is missing"),
@@ -197,6 +198,17 @@ LEAKS = {
     "the module before EAP": (lambda s: re.sub(f"({EAP})({AFTER})", r"\2\1", s, count=1), ONE_FACTOR),
     "EAP whose ok ends the section": (lambda s: re.sub(f"{EAP}(?={AFTER})", "\t\twsmfa-eap {\n\t\t\tok = return\n\t\t}\n", s, count=1),
                                       ONE_FACTOR),
+    **{f"EAP with {name} = {value}": (lambda s, name=name, value=value: re.sub(
+        f"{EAP}(?={AFTER})", f"\t\twsmfa-eap {{\n\t\t\t{name} = {value}\n\t\t}}\n", s, count=1), ONE_FACTOR)
+       for name, value in (("OK", "return"), ("Ok", "break"))},
+    **{f"{name} between EAP and the module": (lambda s, between=between: re.sub(f"({EAP})(?={AFTER})", rf"\1{between}", s, count=1), ONE_FACTOR)
+       for name, between in (("a return", "\t\tif (ok) {\n\t\t\treturn\n\t\t}\n"), ("handled", "\t\thandled\n"),
+                             ("an ok that ends the section", "\t\tok {\n\t\t\tok = return\n\t\t}\n"))},
+    **{f"the module {name}": (lambda s, within=within: re.sub(f"({EAP}){AFTER}", rf"\1\t\tif (ok) {{\n{within}\t\t}}\n", s, count=1), ONE_FACTOR)
+       for name, within in (("in an if", "\t\t\tif (&NAS-Port) {\n\t\t\t\twsmfa\n\t\t\t}\n"), ("after a return", "\t\t\treturn\n\t\t\twsmfa\n"),
+                            ("whose reject counts for nothing", "\t\t\twsmfa {\n\t\t\t\treject = 1\n\t\t\t}\n\t\t\tok\n"))},
+    **{f"EAP as {name}": (lambda s, name=name: re.sub(f"{EAP}{AFTER}", f"\t\t{name}\n", s, count=1), ONE_FACTOR)
+       for name in ("-wsmfa-eap", "wsmfa-eap.authenticate", "mine", "mine.authenticate")},
     "EAP in a group": (lambda s: re.sub(f"{EAP}(?={AFTER})", "\t\tgroup {\n\t\t\twsmfa-eap\n\t\t}\n", s, count=1), ONE_FACTOR),
     "a client of the tunnel": (None, ONE_FACTOR),
     "a listener of the tunnel": (lambda s: s.replace("server wsmfa-tunnel {\n", f"server wsmfa-tunnel {{\n{LISTEN}"), ONE_FACTOR),
@@ -209,8 +221,18 @@ def test_start_up_looks_at_the_site(make_server, leak):
     site = edit(SITE) if edit else SITE
     assert site != SITE or edit is None
     more = world.client("leak", "127.0.0.77", "secret", virtual_server="wsmfa-tunnel") if edit is None else ""
-    code, said = access_point(make_server, site, more_clients=more).check()
+    code, said = access_point(make_server, site, more_clients=more, files=POLICY).check()
     assert code != 0 and says in said, said[-2000:]
+
+
+def test_start_up_takes_a_section_as_it_is_usual(make_server):
+    """Debian's own: what EAP asks is filtered. And one's own lines between EAP and the module."""
+    usual = ("\t\twsmfa-eap {\n\t\t\thandled = 1\n\t\t}\n\t\tif (handled && (Response-Packet-Type == Access-Challenge)) {\n\t\t\tnoop\n"
+             "\t\t\thandled\n\t\t}\n\t\tupdate reply {\n\t\t\t&Filter-Id := \"return\"\n\t\t}\n\t\tif (!ok) {\n\t\t\treject\n\t\t}\n")
+    site = re.sub(f"{EAP}(?={AFTER})", usual, SITE, count=1)
+    assert site != SITE
+    code, said = access_point(make_server, site, files=POLICY).check()
+    assert code == 0, said[-2000:]
 
 
 def test_the_site_without_an_account_told(place, make_server, tmp_path):
