@@ -223,8 +223,8 @@ static int check_words(rlm_wsmfa_t *inst, CONF_SECTION *conf)
 	if (strlen(inst->enroll_url) > 100 || !is_printable_ascii(inst->enroll_url)) {
 		return refuse(conf, "enroll_url", "at most 100 ASCII characters: the whole text has to fit into 253");
 	}
-	if (strlen(inst->server_name) > 253 || !is_printable_ascii(inst->server_name)) {
-		return refuse(conf, "server_name", "at most 253 printable ASCII characters");
+	if (strlen(inst->server_name) > 200 || !is_printable_ascii(inst->server_name)) {
+		return refuse(conf, "server_name", "at most 200 printable ASCII characters: as many tell two servers apart");
 	}
 	if (separator < 1 || separator > WSMFA_SEPARATOR_MAX || !is_printable_ascii(inst->append_separator) ||
 	    strpbrk(inst->append_separator, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {

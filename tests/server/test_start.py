@@ -89,7 +89,7 @@ VALUES = {
     "word for a number": ("max_attempts", "many"), "negative": ("lock_after", "-1"), "no unit": ("push_timeout", "45s"),
     "on_store_failure": ("on_store_failure", "accept"), "enroll_ticket": ("enroll_ticket", "sometimes"),
     "enroll_methods": ("enroll_methods", '"totp, pigeon"'), "sms_prefixes": ("sms_prefixes", '"358"'),
-    "server_name": ("server_name", '"h\u00e4mta"'), "server_name, too long": ("server_name", f'"{"x" * 254}"'),
+    "server_name": ("server_name", '"h\u00e4mta"'), "server_name, too long": ("server_name", f'"{"x" * 201}"'),
     "append_separator": ("append_separator", '""'), "cap_session": ("cap_session", "perhaps"),
     "park_pool": ("park_pool", "nowhere"), "default_service": ("default_service", '""'),
     "connection": ("connection", '"nonsense=1"'),
