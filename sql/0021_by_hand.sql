@@ -6,6 +6,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH e AS MATERIALIZED (
 		SELECT v.n, v.event, (v.event ->> 'account_id')::bigint AS account_id, v.event ->> 'outcome' AS outcome,
+			coalesce(left(v.event ->> 'client', 64), '') AS client, coalesce(left(v.event ->> 'station', 253), '') AS station,
 			timestamptz 'epoch' + (v.event ->> 'at')::bigint * interval '1 microsecond' AS at,
 			coalesce((v.event ->> 'again')::boolean, false) AS again
 		FROM jsonb_array_elements(p_events) WITH ORDINALITY v (event, n)
@@ -13,11 +14,13 @@ AS $$
 	SELECT coalesce(jsonb_agg(e.event ORDER BY e.n), '[]') FROM e
 	WHERE NOT e.again OR NOT (
 		EXISTS (SELECT FROM wsmfa.event w WHERE w.account_id = e.account_id AND w.outcome = e.outcome
+			AND coalesce(w.client, '') = e.client AND (coalesce(w.station, '') IN ('', e.station) OR e.station = '')
 			AND w.at BETWEEN e.at - interval '10 s' AND e.at + interval '10 s')
 		OR EXISTS (SELECT FROM e o WHERE o.account_id = e.account_id AND o.outcome = e.outcome
+			AND o.client = e.client AND (o.station IN ('', e.station) OR e.station = '')
 			AND o.at BETWEEN e.at - interval '10 s' AND e.at + interval '10 s' AND (NOT o.again OR o.n < e.n)))
 $$;
-COMMENT ON FUNCTION wsmfa.events_once IS 'A batch of events without those of an answer that was settled before (again), where the event of then is in the batch or written. An answer is a repeat for 10 s, by clocks that may differ.';
+COMMENT ON FUNCTION wsmfa.events_once IS 'A batch of events without those of an answer that was settled before (again), where the event of then is in the batch or written. An answer is a repeat for 10 s, by clocks that may differ, and of its client and, where both tell it, station.';
 
 CREATE OR REPLACE FUNCTION wsmfa.events_add(p_events jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -42,6 +42,10 @@ SELECT is(pg_temp.add(pg_temp.got_in(901, '10.000001', true), pg_temp.got_in(903
 SELECT is(pg_temp.add(pg_temp.got_in(903, '15', true), pg_temp.got_in(904, '05', true), pg_temp.got_in(904, '15')), 1::bigint, 'but what another clock calls later');
 SELECT results_eq($$ SELECT account_id, extract(second FROM at)::numeric(9, 6) FROM wsmfa.event WHERE account_id BETWEEN 901 AND 904 AND outcome = 'accepted' ORDER BY 1, 2 $$,
 	$$ VALUES (901::bigint, 0.0), (901, 10.000001), (902, 10.0), (903, 10.0), (903, 21.0), (903, 31.1), (904, 15.0) $$, 'those are there');
+SELECT pg_temp.add(pg_temp.got_in(901, '40') || '{"client": "c1"}', pg_temp.got_in(902, '40') || '{"client": "c1", "station": "st-1"}');
+SELECT is(pg_temp.add(pg_temp.got_in(901, '41', true) || '{"client": "c1"}', pg_temp.got_in(902, '41', true) || '{"client": "c1", "station": "st-1"}', pg_temp.got_in(902, '42', true) || '{"client": "c1"}'), 0::bigint, 'a repeat comes by the same client and station, if it tells that');
+SELECT is(pg_temp.add(pg_temp.got_in(901, '42', true) || '{"client": "c2"}', pg_temp.got_in(902, '42', true) || '{"client": "c1", "station": "st-2"}'), 2::bigint, 'another login of the account is not the event of then');
+SELECT is(pg_temp.add(pg_temp.got_in(903, '40') || '{"client": "c1"}', pg_temp.got_in(903, '41', true) || '{"client": "c2"}', pg_temp.got_in(903, '41', true) || '{"client": "c1"}'), 2::bigint, 'in one batch neither');
 DELETE FROM wsmfa.account WHERE id BETWEEN 901 AND 904;
 
 -- written after its account was erased: neither name nor station comes back
