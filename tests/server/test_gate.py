@@ -277,6 +277,7 @@ REFUSED = {
 }
 
 # ... and what stands beside the site: further arguments of the server, and words that the refusal holds.
+PORT = world.free_port()  # of a listener that is started once
 OTHER_SITE = outside("server other {\nauthorize {\n" + ACCEPT + "}\n}\n")
 REFUSED_BESIDE = {
     "a client that is sent to another site": ({"edit": OTHER_SITE, "more_clients": (
@@ -284,7 +285,7 @@ REFUSED_BESIDE = {
     "a listener that is sent to another site": ({"edit": all_of(OTHER_SITE, outside(
         "listen {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 40999\n\tvirtual_server = other\n}\n"))}, ["other"]),
     **{f"a listener outside of every site, {what}": ({"edit": outside(
-        f"{server}authorize {{\n{ACCEPT}}}\n{end}listen {{\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = 40999\n}}\n")}, ["listen", "virtual_server"])
+        f"{server}authorize {{\n{ACCEPT}}}\n{end}listen {{\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = {PORT}\n}}\n")}, ["listen", "virtual_server"])
        for what, server, end in (("and sections outside", "", ""), ("and a site without a name", "server {\n", "}\n"))},
     **{f"a policy {name}": ({"files": {"policy.d/mine": f"{name} {{\n\tok\n}}\n"}}, [name, "in place of the module"])
        for name in ("wsmfa", "wsmfa.post-auth")},
