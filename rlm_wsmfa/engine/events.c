@@ -109,20 +109,35 @@ bool wsmfa_events_add(struct wsmfa_events *es, struct wsmfa_event const *event)
 	return queue_add(es, event_pack(event));
 }
 
+/** Of an answer that was settled before: the event of then, maybe another server's, shall be there first. */
+static bool event_waits(struct wsmfa_events const *es, struct wsmfa_packed_event const *e, wsmfa_time_t now)
+{
+	wsmfa_time_t const since = wsmfa_time_span(e->at, now);
+
+	return e->again && !es->ends && since >= 0 && since < WSMFA_EVENTS_AGAIN_MS * (WSMFA_SECOND / 1000);
+}
+
 /** Moves the oldest events from the queue to `batch`. */
 static void batch_take(struct wsmfa_events *es)
 {
-	struct wsmfa_packed_event **end = &es->batch;
+	struct wsmfa_packed_event **end = &es->batch, **at;
+	wsmfa_time_t const now = wsmfa_wall_now();
+	size_t n = 0;
 
 	pthread_mutex_lock(&es->lock);
-	for (size_t n = 0; n < es->batch_max && es->first; n++) {
-		*end = es->first;
+	for (at = &es->first; n < es->batch_max && *at;) {
+		if (event_waits(es, *at, now)) {
+			at = &(*at)->next;
+			continue;
+		}
+		*end = *at;
 		end = &(*end)->next;
-		es->first = es->first->next;
+		*at = (*at)->next;
 		es->len--;
+		n++;
 	}
-	if (!es->first)
-		es->end = &es->first;
+	if (!*at)
+		es->end = at;
 	*end = NULL;
 	pthread_mutex_unlock(&es->lock);
 }

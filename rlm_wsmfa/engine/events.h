@@ -12,6 +12,7 @@
 #define WSMFA_EVENTS_MAX      65536
 #define WSMFA_EVENTS_BATCH    256
 #define WSMFA_EVENTS_FLUSH_MS 100
+#define WSMFA_EVENTS_AGAIN_MS 1500 //!< those of an answer that was settled before wait so long
 
 struct wsmfa_packed_event;
 
@@ -25,6 +26,7 @@ struct wsmfa_events {
 	struct wsmfa_packed_event *batch; //!< on its way
 	size_t batch_max;                 //!< shrinks to find the one event that the database refuses
 	bool in_flight;
+	bool ends; //!< nothing waits any more
 	uint64_t written, lost_total;
 	struct wsmfa_timer timer;
 	struct wsmfa_timers *timers;

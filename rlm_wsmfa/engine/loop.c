@@ -210,6 +210,7 @@ static void engine_stop(struct wsmfa_engine *e)
 	wsmfa_wake_all(e);
 	wsmfa_talk_end_all(e);
 	log_sums(e);
+	e->events.ends = true;
 	e->stop_at_ms = wsmfa_engine_now(e) + (uint64_t)e->config.store_timeout_ms;
 	on_stop(&e->stop);
 }

@@ -8,6 +8,7 @@
 
 #include "engine/db.h"
 #include "engine/events.h"
+#include "engine/wall.h"
 
 static bool queue_up;
 static char *queue_said;
@@ -114,6 +115,48 @@ static void the_longest_event_is_written(void **state)
 	wsmfa_events_free(&es);
 }
 
+/** Of an answer that was settled before: maybe another server has yet to write the event of then. Others do not wait for it. */
+static void a_repeats_event_waits(void **state)
+{
+	wsmfa_time_t const now = wsmfa_wall_now();
+	struct wsmfa_event event = { .at = now, .account_id = 1, .outcome = WSMFA_OUTCOME_ACCEPTED, .again = true };
+	struct wsmfa_events es;
+
+	(void)state;
+	wsmfa_events_init(&es);
+	es.db_ops = &queue_db;
+	queue_up = true;
+	wsmfa_events_add(&es, &event);
+	assert_int_equal(drain(&es), 0);
+	assert_int_equal(wsmfa_events_queued(&es), 1);
+	event.account_id = 2;
+	event.again = false;
+	wsmfa_events_add(&es, &event);
+	assert_int_equal(drain(&es), 1);
+	assert_non_null(strstr(queue_said, "\"account_id\":2,"));
+	assert_null(strstr(queue_said, "again"));
+	event.again = true;
+	for (int i = 0; i < 2; i++) { // before long, or by a clock that was set back
+		event.account_id = 3 + i;
+		event.at = i ? now + 3600 * WSMFA_SECOND : now - WSMFA_EVENTS_AGAIN_MS * (WSMFA_SECOND / 1000);
+		wsmfa_events_add(&es, &event);
+	}
+	assert_int_equal(drain(&es), 1);
+	assert_non_null(strstr(queue_said, "\"account_id\":3,"));
+	assert_non_null(strstr(queue_said, "\"account_id\":4,"));
+	assert_non_null(strstr(queue_said, "\"again\":true}"));
+	assert_int_equal(wsmfa_events_queued(&es), 1);
+	event.account_id = 5; // behind the one that waits
+	event.again = false;
+	wsmfa_events_add(&es, &event);
+	assert_int_equal(drain(&es), 1);
+	assert_int_equal(wsmfa_events_queued(&es), 1);
+	es.ends = true;
+	assert_int_equal(drain(&es), 1);
+	assert_true(wsmfa_events_empty(&es));
+	wsmfa_events_free(&es);
+}
+
 /** One event that the server will never take costs itself and no other. */
 static void a_refused_event_is_found(void **state)
 {
@@ -201,6 +244,7 @@ int main(void)
 	struct CMUnitTest const tests[] = {
 		cmocka_unit_test(a_full_queue_tells_its_loss),
 		cmocka_unit_test(the_longest_event_is_written),
+		cmocka_unit_test(a_repeats_event_waits),
 		cmocka_unit_test(a_refused_event_is_found),
 		cmocka_unit_test(threads_lose_no_count),
 	};
