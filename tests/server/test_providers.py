@@ -244,7 +244,8 @@ def test_a_push_service_that_misbehaves(place, servers, fake, vendor, fault):
     fake.reset(action=fault, push="wait")
     reply = client.ask(person.name, person.password, timeout=8)
     assert reply is not None and reply.code == "challenge", fault
-    assert not fault.startswith("429") or len(fake.requests(path, method)) <= 4
+    # a date has no parts of a second: the first of these waits may be short
+    assert not fault.startswith("429") or len(fake.requests(path, method)) <= (5 if "date" in fault else 4)
     if not fault.startswith(("429", "x429")):
         asked = fake.requests(path, method)
         assert len([r for r in asked if vendor != "http" or person.name in r["body"]]) <= 1, "one login, one push"
