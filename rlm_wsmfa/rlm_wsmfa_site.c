@@ -1,5 +1,5 @@
 /*
- * Looks at the whole configuration before the server answers: sites that could be gone round, timers that are too short.
+ * Looks at the whole configuration before the server answers: sites that could be gone round.
  * It stands apart because it judges what administrators write, not what packets say.
  */
 #include "rlm_wsmfa.h"
@@ -212,10 +212,32 @@ static bool says(char const *said, char const *name)
 	return strncmp(said, name, len) == 0 && (!said[len] || said[len] == '.');
 }
 
-/** Is this the name of an EAP module? Instances have names of their own. */
-static bool is_eap(char const *said)
+/** The sections of policy, then those of instantiate, which a site may call by name: the one after this, NULL after the last. */
+static CONF_SECTION *next_policy(CONF_SECTION *config, CONF_SECTION *before)
 {
-	CONF_SECTION *modules = cf_section_sub_find(main_config.config, "modules");
+	static char const *const holders[] = { "policy", "instantiate" };
+	CONF_ITEM *ci = before ? cf_section_to_item(before) : NULL;
+	size_t i = ci && strcmp(cf_section_name1(cf_item_parent(ci)), holders[1]) == 0;
+
+	for (; i < sizeof(holders) / sizeof(holders[0]); i++, ci = NULL) {
+		CONF_SECTION *holder = cf_section_sub_find(config, holders[i]);
+
+		while (holder && (ci = cf_item_find_next(holder, ci))) {
+			if (cf_item_is_section(ci)) return cf_item_to_section(ci);
+		}
+	}
+	return NULL;
+}
+
+static char const *policy_name(CONF_SECTION *policy)
+{
+	return cf_section_name2(policy) ? cf_section_name2(policy) : cf_section_name1(policy);
+}
+
+/** Is this the name of an EAP module? Instances have names of their own. */
+static bool is_eap(CONF_SECTION *config, char const *said)
+{
+	CONF_SECTION *modules = cf_section_sub_find(config, "modules");
 
 	if (says(said, "eap")) return true;
 	for (CONF_SECTION *cs = modules ? cf_subsection_find_next(modules, NULL, "eap") : NULL; cs;
@@ -225,33 +247,28 @@ static bool is_eap(char const *said)
 	return false;
 }
 
-static bool calls_eap(CONF_SECTION *cs, int depth);
+static bool calls_eap(CONF_SECTION *config, CONF_SECTION *cs, int depth);
 
 /** Is this the name of a policy, or of a section of instantiate, that calls EAP? */
-static bool is_policy_of_eap(char const *said, int depth)
+static bool is_policy_of_eap(CONF_SECTION *config, char const *said, int depth)
 {
-	static char const *const holders[] = { "policy", "instantiate" };
+	if (depth == POLICIES_MAX) return false;
+	for (CONF_SECTION *cs = next_policy(config, NULL); cs; cs = next_policy(config, cs)) {
+		char const *name = policy_name(cs);
 
-	for (size_t i = 0; depth < POLICIES_MAX && i < sizeof(holders) / sizeof(holders[0]); i++) {
-		CONF_SECTION *holder = cf_section_sub_find(main_config.config, holders[i]);
-
-		for (CONF_ITEM *ci = holder ? cf_item_find_next(holder, NULL) : NULL; ci; ci = cf_item_find_next(holder, ci)) {
-			CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
-			char const *name = !cs ? "" : cf_section_name2(cs) ? cf_section_name2(cs) : cf_section_name1(cs);
-
-			if (cs && (says(said, name) || says(name, said)) && calls_eap(cs, depth + 1)) return true;
-		}
+		if ((says(said, name) || says(name, said)) && calls_eap(config, cs, depth + 1)) return true;
 	}
 	return false;
 }
 
-static bool calls_eap(CONF_SECTION *cs, int depth)
+static bool calls_eap(CONF_SECTION *config, CONF_SECTION *cs, int depth)
 {
 	for (CONF_ITEM *ci = cf_item_find_next(cs, NULL); ci; ci = cf_item_find_next(cs, ci)) {
 		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
 		char const *said = said_by(ci);
 
-		if (is_eap(said) || is_policy_of_eap(said, depth) || (below && calls_eap(below, depth))) return true;
+		if (is_eap(config, said) || is_policy_of_eap(config, said, depth)) return true;
+		if (below && calls_eap(config, below, depth)) return true;
 	}
 	return false;
 }
@@ -302,7 +319,7 @@ static bool leads_to_call(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
  * Does each EAP of this section lead to the module, where it says ok? Only what stands in the section itself is seen through: an
  * "ok = return" would end it before the module, a group, an if or a policy may have return codes of its own.
  */
-static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
+static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *config, CONF_SECTION *cs)
 {
 	bool leads_on = true;
 
@@ -310,11 +327,11 @@ static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
 		CONF_SECTION *below = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
 		char const *said = said_by(ci);
 
-		if (is_policy_of_eap(said, 0)) return false;
-		if (is_eap(said)) {
+		if (is_policy_of_eap(config, said, 0)) return false;
+		if (is_eap(config, said)) {
 			if (below && changes_ok(below)) return false;
 			leads_on = false;
-		} else if (below && calls_eap(below, 0)) {
+		} else if (below && calls_eap(config, below, 0)) {
 			return false;
 		} else if (below && is_if_ok(below) && leads_to_call(inst, below)) {
 			leads_on = true;
@@ -331,14 +348,16 @@ static bool eap_leads_on(rlm_wsmfa_t const *inst, CONF_SECTION *cs)
  */
 static int check_eap(rlm_wsmfa_t const *inst, CONF_SECTION *server)
 {
+	CONF_SECTION *config = cf_top_section(server); /* maybe not the one that is loaded: rlm_wsmfa_watch.c */
 	CONF_SECTION *authenticate = cf_section_sub_find(server, "authenticate");
 
 	if (!authenticate) return 0;
 	for (CONF_ITEM *ci = cf_item_find_next(authenticate, NULL); ci; ci = cf_item_find_next(authenticate, ci)) {
 		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
 		char const *said = said_by(ci);
+		bool const goes_on = cs && (!calls_eap(config, cs, 0) || eap_leads_on(inst, config, cs));
 
-		if (!is_eap(said) && !is_policy_of_eap(said, 0) && !(cs && calls_eap(cs, 0) && !eap_leads_on(inst, cs))) continue;
+		if (!is_eap(config, said) && !is_policy_of_eap(config, said, 0) && (!cs || goes_on)) continue;
 		cf_log_err_cs(cs ? cs : authenticate,
 			      "EAP would let in without a second factor: write \"Auth-Type eap { eap if (ok) { %s } }\" in authenticate of "
 			      "the site %s: docs/clients/wifi-eap.md",
@@ -401,21 +420,11 @@ static bool is_unguarded(rlm_wsmfa_t const *inst, char const *name)
 /** A policy, or a section of instantiate, of the module's name: the host would run that wherever a site says wsmfa. */
 static int check_name(rlm_wsmfa_t const *inst, CONF_SECTION *config)
 {
-	static char const *const holders[] = { "policy", "instantiate" };
-	size_t const len = strlen(inst->name);
-
-	for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
-		CONF_SECTION *holder = cf_section_sub_find(config, holders[i]);
-
-		for (CONF_ITEM *ci = holder ? cf_item_find_next(holder, NULL) : NULL; ci; ci = cf_item_find_next(holder, ci)) {
-			CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
-			char const *name = !cs ? "" : cf_section_name2(cs) ? cf_section_name2(cs) : cf_section_name1(cs);
-
-			if (strncmp(name, inst->name, len) != 0 || (name[len] && name[len] != '.')) continue;
-			cf_log_err_cs(cs, "%s in %s would run in place of the module %s, and the gate with it: give it another name", name,
-				      holders[i], inst->name);
-			return -1;
-		}
+	for (CONF_SECTION *cs = next_policy(config, NULL); cs; cs = next_policy(config, cs)) {
+		if (!says(policy_name(cs), inst->name)) continue;
+		cf_log_err_cs(cs, "%s in %s would run in place of the module %s, and the gate with it: give it another name",
+			      policy_name(cs), cf_section_name1(cf_item_parent(cf_section_to_item(cs))), inst->name);
+		return -1;
 	}
 	return 0;
 }
@@ -451,94 +460,5 @@ int wsmfa_sites_judge(rlm_wsmfa_t const *inst, CONF_SECTION *config)
 			return -1;
 		}
 	}
-	return 0;
-}
-
-/* ---- the waiting room ---- */
-
-/** A time that the host would cut short: the sentence says what to set. */
-static int too_short(CONF_SECTION *cs, char const *what, long have, rlm_wsmfa_t const *inst)
-{
-	cf_log_err_cs(cs, "%s is %ld s, but a phone may take push_timeout = %u s: set %s to %u or more, or push_timeout lower",
-		      what, have, inst->push_timeout, what, inst->push_timeout + 5);
-	return -1;
-}
-
-static int check_home_server(rlm_wsmfa_t const *inst, home_server_t const *home)
-{
-	uint8_t const *ip4 = (uint8_t const *)&home->ipaddr.ipaddr.ip4addr;
-	bool const loopback = home->ipaddr.af == AF_INET ? ip4[0] == 127
-							 : IN6_IS_ADDR_LOOPBACK(&home->ipaddr.ipaddr.ip6addr);
-
-	if (!loopback || home->proto != IPPROTO_UDP) {
-		cf_log_err_cs(home->cs, "home_server %s must be a UDP port of a loopback address: requests wait there inside this server",
-			      home->name);
-		return -1;
-	}
-	if (home->ping_check != HOME_PING_CHECK_NONE) {
-		cf_log_err_cs(home->cs, "home_server %s: set status_check = none, nobody answers checks there", home->name);
-		return -1;
-	}
-	if (home->response_window.tv_sec < (long)inst->push_timeout + 5) {
-		return too_short(home->cs, "response_window", (long)home->response_window.tv_sec, inst);
-	}
-	return 0;
-}
-
-static int check_client_windows(rlm_wsmfa_t const *inst, CONF_SECTION *holder)
-{
-	for (CONF_SECTION *cs = cf_subsection_find_next(holder, NULL, "client"); cs;
-	     cs = cf_subsection_find_next(holder, cs, "client")) {
-		char const *value = cf_section_value_find(cs, "response_window");
-		double const window = value ? strtod(value, NULL) : 0;
-
-		if (window > 0 && window < inst->push_timeout + 5.0) {
-			return too_short(cs, "response_window", (long)window, inst);
-		}
-	}
-	return 0;
-}
-
-/** Clients stand outside of everything, in lists, and in sites. */
-static int check_all_clients(rlm_wsmfa_t const *inst, CONF_SECTION *config)
-{
-	for (CONF_ITEM *ci = cf_item_find_next(config, NULL); ci; ci = cf_item_find_next(config, ci)) {
-		CONF_SECTION *cs = cf_item_is_section(ci) ? cf_item_to_section(ci) : NULL;
-
-		if (!cs || (strcmp(cf_section_name1(cs), "clients") != 0 && strcmp(cf_section_name1(cs), "server") != 0)) continue;
-		if (check_client_windows(inst, cs) < 0) return -1;
-	}
-	return check_client_windows(inst, config);
-}
-
-int wsmfa_park_check(rlm_wsmfa_t *inst)
-{
-	home_pool_t const *pool = home_pool_byname(inst->park_pool, HOME_TYPE_AUTH);
-
-	if (inst->providers_len == 0) return 0;
-	if (!main_config.proxy_requests) {
-		cf_log_err_cs(inst->cs, "proxy_requests is no in radiusd.conf: set it to yes, or no request can wait for a phone");
-		return -1;
-	}
-	if (!pool || pool->num_home_servers != 1) {
-		cf_log_err_cs(inst->cs,
-			      "there is no home_server_pool %s with one home server: $INCLUDE mods-config/wsmfa/proxy-wsmfa.conf, or name "
-			      "yours with park_pool",
-			      inst->park_pool);
-		return -1;
-	}
-	/* first, because the host cuts every response_window down to it */
-	if (main_config.max_request_time < inst->push_timeout + 5) {
-		return too_short(inst->cs, "max_request_time", (long)main_config.max_request_time, inst);
-	}
-	if (check_home_server(inst, pool->servers[0]) < 0) return -1;
-	if (main_config.max_requests <= inst->park_max) {
-		cf_log_err_cs(inst->cs, "max_requests is %u, but park_max = %u requests may wait: set max_requests in radiusd.conf higher",
-			      main_config.max_requests, inst->park_max);
-		return -1;
-	}
-	if (check_all_clients(inst, main_config.config) < 0) return -1;
-	inst->park_server = pool->servers[0];
-	inst->service.park = true;
 	return 0;
 }

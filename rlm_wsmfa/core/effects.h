@@ -155,7 +155,7 @@ struct wsmfa_settled {
 	enum wsmfa_settle_status status;
 	enum wsmfa_outcome outcome; //!< of WSMFA_SETTLE_REPEAT.
 	enum wsmfa_reason reason;
-	bool first;                //!< this call settled it: it alone writes the event and tells the person.
+	bool first;                //!< this call settled it.
 	wsmfa_time_t locked_until; //!< of a wait that this failure began.
 	bool disabled;             //!< this failure disabled an authenticator.
 	int64_t next_id;           //!< of the successor, 0 when none was opened.

@@ -245,13 +245,16 @@ def test_the_site_without_an_account_told(place, make_server, tmp_path):
     logged(server, NOBODY)
 
 
-def test_a_site_that_was_open_for_a_moment(place, make_server, tmp_path):
+@pytest.mark.parametrize("leak", ["the module after EAP", "EAP as mine"])
+def test_a_site_that_was_open_for_a_moment(place, make_server, tmp_path, leak):
     """A HUP may have loaded it, and nobody can tell: other logins go on when it is mended, EAP when the server is restarted."""
     server, person = access_point(make_server).start(), quiet(place)
     site = server.radiusd.raddb / "sites-enabled/wsmfa-eap"
     with server.client() as client:
         assert client.ask(person.name, person.password).code == "accept"
-        site.write_text(LEAKS["the module after EAP"][0](SITE))
+        for name, text in POLICY.items() if leak == "EAP as mine" else ():
+            (server.radiusd.raddb / name).write_text(text)  # as new as the site that calls it
+        site.write_text(LEAKS[leak][0](SITE))
         wait_for(lambda: client.ask(person.name, person.password).code == "reject", "logins are refused")
         site.write_text(SITE)
         wait_for(lambda: client.ask(person.name, person.password).code == "accept", "logins are accepted again")
