@@ -7,6 +7,7 @@
 #include "engine/breaker.h"
 #include "engine/engine.h"
 #include "engine/http_gate.h"
+#include "engine/inside.h"
 #include "engine/table.h"
 #include "engine/timers.h"
 #include "engine/waiters.h"
@@ -217,6 +218,27 @@ static void the_newest_of_a_login_takes_a_place(void **state)
 	wsmfa_waiters_free(&ws);
 }
 
+/* ---- log ---- */
+
+static void keep_line(void *ctx, char level, char const *text)
+{
+	snprintf(ctx, 64, "%c %s", level, text);
+}
+
+/** Whatever a service or the database says stays one line of printable text. */
+static void log_lines_are_clean(void **state)
+{
+	static struct wsmfa_engine e;
+	char kept[64] = "";
+
+	(void)state;
+	wsmfa_engine_log(&e, 'e', "nobody listens");
+	e.config.log = keep_line;
+	e.config.log_ctx = kept;
+	wsmfa_engine_log(&e, 'w', "it says %s", "one\r\n\ttwo\x1b[31m\xc3\xa4%n");
+	assert_string_equal(kept, "w it says one two [31m??%n");
+}
+
 int main(void)
 {
 	struct CMUnitTest const tests[] = {
@@ -227,6 +249,7 @@ int main(void)
 		cmocka_unit_test(breaker_probes_with_one),
 		cmocka_unit_test(gates_let_some_pass),
 		cmocka_unit_test(the_newest_of_a_login_takes_a_place),
+		cmocka_unit_test(log_lines_are_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
